@@ -1,0 +1,77 @@
+"""What a post says of whom, and how."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from bearometer.post import Post
+
+__all__ = ["LABELS", "Label", "Mention", "NegativeMention", "Scored", "Sentiment"]
+
+Label = Literal["negative", "neutral", "positive"]
+LABELS: tuple[Label, ...] = ("negative", "neutral", "positive")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentiment:
+    """Probabilities of the three labels; finite, not negative, summing to 1 within 1e-3."""
+
+    negative: float
+    neutral: float
+    positive: float
+
+    def __post_init__(self) -> None:
+        parts = (self.negative, self.neutral, self.positive)
+        if not all(math.isfinite(p) and p >= 0 for p in parts) or abs(sum(parts) - 1) > 1e-3:
+            message = f"{parts} are not probabilities of negative, neutral and positive"
+            raise ValueError(message)
+
+    @property
+    def label(self) -> Label:
+        """The likeliest label; of equals the more negative one."""
+        parts = (self.negative, self.neutral, self.positive)
+        return LABELS[parts.index(max(parts))]
+
+    @property
+    def score_micros(self) -> int:
+        """(positive - negative) in millionths: whole numbers add up the same in any order."""
+        return round((self.positive - self.negative) * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """How one post speaks of one symbol."""
+
+    symbol: str
+    sentiment: Sentiment
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A post with the model's answer: its own sentiment, one per symbol, the topic, and who said so."""
+
+    post: Post
+    sentiment: Sentiment
+    mentions: tuple[Mention, ...]
+    model: str
+    """The version of the model, as `Classifier.version` gives it."""
+    topics: Mapping[str, float] = field(default_factory=dict)
+    """Topic to probability; empty when the model knows no topics."""
+
+    @property
+    def topic(self) -> str | None:
+        """The likeliest topic, if the model knows topics."""
+        return max(self.topics, key=self.topics.__getitem__) if self.topics else None
+
+
+@dataclass(frozen=True, slots=True)
+class NegativeMention:
+    """The part of a mention with the label `negative` that the detector needs."""
+
+    symbol: str
+    post_id: str
+    published_at: datetime
+    fingerprint: str
+    author: str | None

@@ -1,0 +1,48 @@
+"""What somebody wrote, normalised, and how far a source has come."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+__all__ = ["MARKET", "Heartbeat", "Post"]
+
+MARKET = "*"
+"""Stands where a symbol stands and means: all posts together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One news item or social post, as it travels on the topic.
+
+    `text` is unescaped, in NFC and without links (they are in `links`). Two posts have the same `fingerprint`
+    when they say the same but for links, letter case, white space and retweet marks.
+    """
+
+    id: str
+    """`source:native-id`; writing the same id twice changes nothing."""
+    source: str
+    text: str
+    published_at: datetime
+    ingested_at: datetime
+    fingerprint: str
+    symbols: tuple[str, ...] = ()
+    """Upper-case ticker symbols that the post speaks of, in order of appearance, without repeats."""
+    author: str | None = None
+    followers: int | None = None
+    url: str | None = None
+    links: tuple[str, ...] = ()
+    language: str = "und"
+    """BCP 47 primary tag; `und` when nobody knows."""
+    engagement: int = 0
+    """Retweets, likes and replies together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A source's word that it has published all that it had up to `at`.
+
+    Ingest sends one to every partition, so that event time moves on through a quiet partition too, in the same
+    way for a live feed and for a replay at any speed.
+    """
+
+    source: str
+    at: datetime

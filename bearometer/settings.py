@@ -1,0 +1,269 @@
+"""All settings: one frozen object, read once, from a TOML file and from the environment, which wins.
+
+`BEAROMETER_ALERTS__COOLDOWN_SECONDS=60` in the environment is `cooldown_seconds = 60` under `[alerts]` in the
+file that `BEAROMETER_CONFIG` (or `--config`) names. Secrets are best given by environment; they are never printed.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from bearometer.errors import Misconfigured
+
+__all__ = [
+    "AlertSettings",
+    "EmailSettings",
+    "FeedSettings",
+    "IngestSettings",
+    "KafkaSettings",
+    "ModelSettings",
+    "PostgresSettings",
+    "RedisSettings",
+    "Settings",
+    "SlackSettings",
+    "StreamSettings",
+    "load_settings",
+]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class KafkaSettings(_Group):
+    """Where the broker is, and the topics on it."""
+
+    servers: str = Field("localhost:9092", description="host:port, several separated by commas")
+    topic: str = Field("posts", description="topic of the posts")
+    dead_topic: str = Field("posts.dead", description="topic of the messages that could not be used")
+    partitions: int = Field(4, ge=1, le=1000, description="partitions of a topic that Bearometer creates")
+    replication_factor: int = Field(1, ge=1, le=10, description="replicas of a topic that Bearometer creates")
+    idempotence: bool = Field(True, description="idempotent producer; off only for the embedded broker")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = Field(None, description="certificate authority, PEM, for SSL")
+    connect_timeout_seconds: float = Field(10.0, gt=0, description="how long to look for the broker at start")
+
+    @model_validator(mode="after")
+    def _sasl_needs_a_user(self) -> "KafkaSettings":
+        if self.security_protocol.startswith("SASL") and not (self.username and self.password):
+            message = f"security_protocol is {self.security_protocol}; it needs username and password"
+            raise ValueError(message)
+        return self
+
+
+class PostgresSettings(_Group):
+    """Where Postgres is."""
+
+    url: SecretStr = Field(
+        SecretStr("postgresql+psycopg2://bearometer@localhost:5432/bearometer"),
+        description="SQLAlchemy URL",
+    )
+    connect_timeout_seconds: int = Field(10, ge=1)
+    statement_timeout_seconds: int = Field(60, ge=1)
+
+
+class RedisSettings(_Group):
+    """Where Redis is, and how long it keeps windows."""
+
+    url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="redis://, rediss:// or unix://")
+    prefix: str = Field("bearometer", min_length=1, description="put before every key")
+    ttl_hours: int = Field(50, ge=25, description="a bucket is kept this long after its last post was stored")
+    timeout_seconds: float = Field(10.0, gt=0)
+
+
+class FeedSettings(_Group):
+    """One RSS or Atom feed."""
+
+    url: str
+    name: str | None = Field(None, description="source name of its posts; the host when missing")
+    interval_seconds: float = Field(120.0, ge=1)
+    symbols: tuple[str, ...] = Field((), description="symbols that every post of this feed speaks of")
+
+
+class IngestSettings(_Group):
+    """How posts come in."""
+
+    feeds: tuple[FeedSettings, ...] = ()
+    heartbeat_seconds: float = Field(10.0, gt=0, description="how often a source says how far it has come")
+    fetch_timeout_seconds: float = Field(20.0, gt=0)
+    max_feed_bytes: int = Field(5_000_000, ge=1_000)
+    max_redirects: int = Field(5, ge=0, le=20)
+    allow_private_addresses: bool = Field(False, description="let feeds be fetched from private networks")
+    max_text_chars: int = Field(20_000, ge=100, description="a longer text is rejected")
+    earliest_published_at_year: int = Field(2000, ge=1971, description="posts from before are rejected")
+    max_ahead_hours: float = Field(24.0, ge=0, description="posts from further in the future are rejected")
+    buffer_bytes: int = Field(32_000_000, ge=1_000_000, description="unsent posts; when full, sources wait")
+
+
+class StreamSettings(_Group):
+    """How posts are taken from the topic and classified."""
+
+    group: str = Field("bearometer-stream", description="consumer group; workers of one group share the work")
+    batch_size: int = Field(64, ge=1, le=4096)
+    batch_wait_seconds: float = Field(0.25, gt=0, description="how long an incomplete batch waits for more")
+    cache_size: int = Field(50_000, ge=0, description="scores of texts kept for their repeats")
+    session_timeout_seconds: float = Field(6.0, ge=6, description="a silent worker's partitions move after this")
+    max_dead_share: float = Field(0.5, gt=0, le=1, description="a greater share of dead letters stops the worker")
+    report_seconds: float = Field(60.0, gt=0, description="how often lag and speed are logged")
+
+
+class ModelSettings(_Group):
+    """The classifier."""
+
+    path: Path | None = Field(None, description="a folder of weights; the shipped ones when missing")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = Field(0, ge=0, description="CPU threads; 0 takes as many as there are cores")
+    max_tokens: int = Field(128, ge=16, le=512)
+
+
+class AlertSettings(_Group):
+    """When people are told."""
+
+    window: Literal["1h", "24h"] = Field("24h", description="length of the window in which negatives count")
+    step_seconds: int = Field(300, ge=60, description="how often, in event time, windows are looked at")
+    false_alerts_per_symbol_year: float = Field(
+        0.05, gt=0, le=365, description="expected false alerts per symbol and year"
+    )
+    half_life_days: float = Field(14.0, gt=0, description="how fast a symbol's past is forgotten")
+    history_days: int = Field(90, ge=7, description="how much of the past is looked at")
+    min_posts: int = Field(5, ge=1, description="distinct negative posts that an alert needs")
+    min_authors: int = Field(3, ge=1, description="distinct authors that an alert needs")
+    pending_seconds: int = Field(0, ge=0, description="how long a spike must last before people are told")
+    clear_factor: float = Field(
+        100.0, ge=1, description="an alert clears when the odds are this many times better than its threshold"
+    )
+    clear_seconds: int = Field(3600, ge=0, description="how long a spike must be over before it is resolved")
+    cooldown_seconds: int = Field(86_400, ge=0, description="after the end, no new alert for the symbol")
+    idle_partition_seconds: float = Field(
+        300.0, gt=0, description="a partition silent for this long is left out of the watermark"
+    )
+    poll_seconds: float = Field(1.0, gt=0, description="how often the evaluator looks for new posts")
+    notify_resolved: bool = True
+    max_age_hours: float | None = Field(
+        None,
+        gt=0,
+        description="spikes that ended longer ago than this are recorded and not sent; none: all sent",
+    )
+    console: bool = Field(False, description="print alerts to standard output")
+    directory: Path | None = Field(None, description="write each message here, as a person would see it")
+    max_attempts: int = Field(20, ge=1, description="a message is given up after this many tries")
+    max_backoff_seconds: float = Field(600.0, gt=0)
+
+
+class SlackSettings(_Group):
+    """An incoming webhook of Slack; no webhook, no messages."""
+
+    webhook_url: SecretStr | None = None
+    timeout_seconds: float = Field(10.0, gt=0)
+
+
+class EmailSettings(_Group):
+    """A mail server; no host, no mail."""
+
+    host: str | None = None
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = Field("starttls", description="`none` only on loopback")
+    ca_file: Path | None = Field(None, description="certificate authority, PEM, when not a public one")
+    username: str | None = None
+    password: SecretStr | None = None
+    sender: str = "bearometer@localhost"
+    recipients: tuple[str, ...] = ()
+    timeout_seconds: float = Field(20.0, gt=0)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; see the groups."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BEAROMETER_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    redis: RedisSettings = RedisSettings()
+    ingest: IngestSettings = IngestSettings()
+    stream: StreamSettings = StreamSettings()
+    model: ModelSettings = ModelSettings()
+    alerts: AlertSettings = AlertSettings()
+    slack: SlackSettings = SlackSettings()
+    email: EmailSettings = EmailSettings()
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file; what is given in code (the embedded stack's addresses) over both."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the settings once; `path` (or `BEAROMETER_CONFIG`) names a TOML file.
+
+    Raises Misconfigured with one line that names each wrong setting and what is allowed; never a secret's value.
+    """
+    path = path or (Path(os.environ["BEAROMETER_CONFIG"]) if os.environ.get("BEAROMETER_CONFIG") else None)
+    if path is not None and not path.is_file():
+        message = f"the settings file {path} does not exist"
+        raise Misconfigured(message)
+    _refuse_unknown_variables()
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        return FromFile()
+    except ValidationError as error:
+        raise Misconfigured("; ".join(_describe(dict(item)) for item in error.errors())) from None
+    except (SettingsError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"the settings cannot be read: {error}"
+        raise Misconfigured(message) from None
+
+
+def _refuse_unknown_variables() -> None:
+    for variable in os.environ:
+        if variable.startswith("BEAROMETER_") and variable != "BEAROMETER_CONFIG":
+            group = variable.removeprefix("BEAROMETER_").split("__")[0].lower()
+            if group not in Settings.model_fields:
+                message = (
+                    f"the environment variable {variable} names no setting; groups: {', '.join(Settings.model_fields)}"
+                )
+                raise Misconfigured(message)
+
+
+def _describe(item: dict[str, object]) -> str:
+    location = item["loc"]
+    assert isinstance(location, tuple)
+    name = ".".join(str(part) for part in location) or "settings"
+    if item["type"] == "extra_forbidden":
+        return f"`{name}` is no setting"
+    value = item.get("input")
+    shown = f" is {value!r:.60}" if isinstance(value, str | int | float | bool) and not _is_secret(name) else ""
+    return f"`{name}`{shown}; {str(item['msg']).removeprefix('Value error, ')}"
+
+
+def _is_secret(name: str) -> bool:
+    return name.endswith(("url", "password"))

@@ -1,0 +1,109 @@
+"""Counts of mentions over time: buckets of a minute, and windows that are sums of buckets."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bearometer.mention import Sentiment
+from bearometer.post import Post
+
+__all__ = ["WINDOWS", "Bucket", "Window", "floor_minute", "parse_window", "sum_buckets"]
+
+WINDOWS: dict[str, timedelta] = {
+    "1m": timedelta(minutes=1),
+    "5m": timedelta(minutes=5),
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What was said of one symbol (or `*`) in one minute of event time.
+
+    Distinct authors and texts are kept as sets, since a distinct count does not add up and a union does.
+    A post without an author counts as an author of its own.
+    """
+
+    symbol: str
+    minute: datetime
+    negative: int = 0
+    neutral: int = 0
+    positive: int = 0
+    score_micros: int = 0
+    authors: frozenset[str] = frozenset()
+    fingerprints: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, symbol: str, post: Post, sentiment: Sentiment) -> "Bucket":
+        """The bucket that holds this one post."""
+        return cls(
+            symbol=symbol,
+            minute=floor_minute(post.published_at),
+            negative=int(sentiment.label == "negative"),
+            neutral=int(sentiment.label == "neutral"),
+            positive=int(sentiment.label == "positive"),
+            score_micros=sentiment.score_micros,
+            authors=frozenset((post.author or post.id,)),
+            fingerprints=frozenset((post.fingerprint,)),
+        )
+
+    @property
+    def posts(self) -> int:
+        """All mentions, whatever their label."""
+        return self.negative + self.neutral + self.positive
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The sum of a symbol's buckets with `start` <= minute < `end`."""
+
+    symbol: str
+    start: datetime
+    end: datetime
+    negative: int
+    neutral: int
+    positive: int
+    score_micros: int
+    distinct_authors: int
+    distinct_texts: int
+
+    @property
+    def posts(self) -> int:
+        """All mentions, whatever their label."""
+        return self.negative + self.neutral + self.positive
+
+    @property
+    def mean_score(self) -> float | None:
+        """Mean of positive - negative probability, from -1 to 1; None without posts."""
+        return self.score_micros / self.posts / 1_000_000 if self.posts else None
+
+
+def floor_minute(moment: datetime) -> datetime:
+    """The start of the minute that `moment` lies in, in UTC."""
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def parse_window(name: str) -> timedelta:
+    """The length of a window by its name (`1m`, `5m`, `15m`, `1h`, `24h`); ValueError for any other."""
+    if name not in WINDOWS:
+        message = f"{name!r} is no window; it must be one of {', '.join(WINDOWS)}"
+        raise ValueError(message)
+    return WINDOWS[name]
+
+
+def sum_buckets(symbol: str, start: datetime, end: datetime, buckets: Iterable[Bucket]) -> Window:
+    """Add the buckets of `symbol` with `start` <= minute < `end`, in any order."""
+    inside = [b for b in buckets if b.symbol == symbol and start <= b.minute < end]
+    return Window(
+        symbol=symbol,
+        start=start,
+        end=end,
+        negative=sum(b.negative for b in inside),
+        neutral=sum(b.neutral for b in inside),
+        positive=sum(b.positive for b in inside),
+        score_micros=sum(b.score_micros for b in inside),
+        distinct_authors=len(frozenset[str]().union(*(b.authors for b in inside))),
+        distinct_texts=len(frozenset[str]().union(*(b.fingerprints for b in inside))),
+    )

@@ -1,0 +1,99 @@
+"""Hand-written stand-ins for the expensive parts; each keeps the promises of the protocol it stands for."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bearometer.clock import Clock
+from bearometer.errors import Unavailable, WindowsLost
+from bearometer.mention import Scored, Sentiment
+from bearometer.post import Post
+from bearometer.progress import Progress
+from model.classifier import Judgement, Passage
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+NEGATIVE = Sentiment(0.9, 0.08, 0.02)
+NEUTRAL = Sentiment(0.05, 0.9, 0.05)
+
+
+def make_post(native_id: str, text: str = "Harbor Mills opens a plant", **changes: Any) -> Post:
+    """A post about HBRM at noon, different where told so."""
+    fields: dict[str, Any] = {
+        "id": f"test:{native_id}",
+        "source": "test",
+        "text": text,
+        "published_at": NOON,
+        "ingested_at": NOON + timedelta(seconds=5),
+        "fingerprint": f"{hash(text) & 0xFFFFFFFF:08x}",
+        "symbols": ("HBRM",),
+        "author": f"author-{native_id}",
+    }
+    return Post(**{**fields, **changes})
+
+
+class KeywordClassifier:
+    """Says `negative` of a text with the word `plunge`, nothing of one with `unscorable`, else `neutral`."""
+
+    version = "keywords@1"
+
+    def __init__(self) -> None:
+        self.judged: list[str] = []
+
+    def prepare(self, passages: Sequence[Passage]) -> Sequence[Passage]:
+        return list(passages)
+
+    def classify(self, prepared: Sequence[Passage]) -> list[Judgement | None]:
+        self.judged.extend(passage.text for passage in prepared)
+        return [self._judge(passage) for passage in prepared]
+
+    def _judge(self, passage: Passage) -> Judgement | None:
+        if "unscorable" in passage.text:
+            return None
+        sentiment = NEGATIVE if "plunge" in passage.text else NEUTRAL
+        return Judgement(sentiment, (sentiment,) * len(passage.entities))
+
+
+class MemoryPosts:
+    """Posts and progress in two dictionaries; fails as often as told before it works again."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.stored: dict[str, Scored] = {}
+        self.progress: dict[tuple[str, int], Progress] = {}
+        self.failures = failures
+
+    def save(self, batch: Sequence[Scored], progress: Sequence[Progress]) -> list[Scored]:
+        if self.failures:
+            self.failures -= 1
+            message = "Postgres does not answer"
+            raise Unavailable(message)
+        for scored in batch:
+            self.stored.setdefault(scored.post.id, scored)
+        self.progress.update({(step.topic, step.partition): step for step in progress})
+        return [self.stored[post_id] for post_id in dict.fromkeys(scored.post.id for scored in batch)]
+
+
+class MemoryWindows:
+    """Posts that were counted, by id; lost until rebuilt when told so."""
+
+    def __init__(self, *, lost: bool = False) -> None:
+        self.counted: dict[str, Scored] = {}
+        self.lost = lost
+
+    def add(self, scored: Sequence[Scored]) -> int:
+        if self.lost:
+            message = "no marker"
+            raise WindowsLost(message)
+        self.counted.update({one.post.id: one for one in scored})
+        return len(scored)
+
+    def rebuild(self, posts: MemoryPosts, clock: Clock) -> int:
+        del clock
+        self.counted = dict(posts.stored)
+        self.lost = False
+        return len(self.counted)
+
+
+def scores_of(stored: Mapping[str, Scored]) -> dict[str, str]:
+    """Post id to label."""
+    return {post_id: scored.sentiment.label for post_id, scored in stored.items()}
