@@ -1,0 +1,1 @@
+"""The classifier: how it is trained, measured, exported and run."""

@@ -1,0 +1,66 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bearometer.errors import Failed, Misconfigured
+from bearometer.mention import LABELS
+from model.dataset import Example, is_development, read_examples, split_examples
+
+NEGATIVE, NEUTRAL, POSITIVE = (LABELS.index(label) for label in ("negative", "neutral", "positive"))
+
+
+def test_numbers_are_read_as_twitter_financial_news_sentiment_means_them(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('text,label\n"Down, badly",0\nUp,1\n"Two\nlines",2\n')
+    assert read_examples(path) == [
+        Example("Down, badly", NEGATIVE),
+        Example("Up", POSITIVE),
+        Example("Two\nlines", NEUTRAL),
+    ]
+
+
+def test_jsonl_may_name_the_labels(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text":"a","label":"Negative"}\n\n{"text":"b","label":2}\n{"text":"c","label":"bullish"}\n')
+    assert [example.label for example in read_examples(path)] == [NEGATIVE, NEUTRAL, POSITIVE]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"text,label\nfine,1\nbad,7\n", "line 3: needs a `text` and a `label`"),
+        ("a.csv", b"sentence,label\nfine,1\n", "line 2: needs a `text`"),
+        ("a.csv", b"text,label\n", "holds no rows"),
+        ("a.csv", b"text,label\n\xff\xfe,1\n", "is not UTF-8"),
+        ("a.jsonl", b'{"text":"a","label":1}\n{"text"\n', "line 2: not JSON"),
+        ("a.jsonl", b"[1]\n", "line 1: needs a `text`"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(Failed, match=said):
+        read_examples(path)
+
+
+def test_a_missing_file_or_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="does not exist"):
+        read_examples(tmp_path / "none.csv")
+    (tmp_path / "rows.xlsx").write_text("")
+    with pytest.raises(Misconfigured, match=r"\.csv or \.jsonl"):
+        read_examples(tmp_path / "rows.xlsx")
+
+
+@given(st.lists(st.text()))
+def test_the_split_keeps_every_row_once_and_equal_texts_together(texts: list[str]) -> None:
+    train, development = split_examples(Example(text, NEUTRAL) for text in texts)
+    assert sorted(example.text for example in train + development) == sorted(texts)
+    assert not {example.text for example in train} & {example.text for example in development}
+
+
+@given(st.text())
+def test_the_development_split_is_what_its_digest_says(text: str) -> None:
+    assert is_development(text) == (hashlib.sha256(text.encode()).hexdigest()[0] in {"0", "1"})

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bearometer.errors import Misconfigured
+from model.tokenise import Ids, Tokeniser, by_length, pad
+
+
+def row(length: int) -> Ids:
+    return np.ones(length, dtype=np.int64)
+
+
+@given(st.lists(st.none() | st.integers(1, 40)), st.integers(1, 100))
+def test_groups_hold_each_readable_row_once_and_keep_to_their_bound(lengths: list[int | None], bound: int) -> None:
+    rows = [None if length is None else row(length) for length in lengths]
+    groups = by_length(rows, bound)
+    assert sorted(place for group in groups for place in group) == [
+        place for place, length in enumerate(lengths) if length is not None
+    ]
+    for group in groups:
+        assert len(group) == 1 or max(lengths[place] or 0 for place in group) * len(group) <= bound
+
+
+def test_rows_are_padded_to_the_longest_only() -> None:
+    ids, mask = pad([np.array([5, 6, 7]), np.array([8])], pad_id=9)
+    assert ids.tolist() == [[5, 6, 7], [8, 9, 9]]
+    assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+def test_a_text_with_nothing_to_read_gives_none(tiny_base: Path) -> None:
+    tokeniser = Tokeniser.open(tiny_base / "tokenizer.json", 16)
+    encoded = tokeniser.encode(["", "  ", "https://example.com/x", "\u200b\u200d", "\x00", "quillmark"])
+    assert [ids is None for ids in encoded] == [True, True, True, True, True, False]
+
+
+def test_texts_are_cut_at_the_limit_and_strange_ones_are_read(tiny_base: Path) -> None:
+    tokeniser = Tokeniser.open(tiny_base / "tokenizer.json", 16)
+    long, huge_word, lone_surrogate = tokeniser.encode(["up " * 100_000, "x" * 1_000_000, "up \ud800 down"])
+    assert long is not None and len(long) == 16
+    assert huge_word is not None and len(huge_word) <= 16
+    assert lone_surrogate is not None
+
+
+def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(Misconfigured, match=r"tokenizer\.json is no tokenizer"):
+        Tokeniser.open(tmp_path / "tokenizer.json", 16)
