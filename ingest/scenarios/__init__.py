@@ -1,0 +1,1 @@
+"""The sentences of the scenarios, and how they become two weeks of posts."""

@@ -1,0 +1,32 @@
+"""Which companies a text names by their ticker symbol."""
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["MAX_SYMBOLS", "clean_symbols", "find_cashtags"]
+
+MAX_SYMBOLS = 100
+"""More symbols than this in one post are spam; the first ones are kept."""
+
+_CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z]{1,6}(?:[.\-][A-Za-z]{1,2})?)(?!\w)")
+_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-^=]{0,14}", re.ASCII)
+
+
+def find_cashtags(text: str) -> tuple[str, ...]:
+    """Symbols written as `$AAPL` or `$BRK.B`, upper-case, in order, without repeats; `$100` and `$5M` are money."""
+    return _distinct(match.group(1).upper() for match in _CASHTAG.finditer(text))
+
+
+def clean_symbols(symbols: Iterable[str]) -> tuple[str, ...]:
+    """Symbols that a source states: upper-case, without `$`, without repeats; what is none is left out."""
+    stripped = (symbol.strip().removeprefix("$").upper() for symbol in symbols)
+    return _distinct(symbol for symbol in stripped if _SYMBOL.fullmatch(symbol))
+
+
+def _distinct(symbols: Iterable[str]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for symbol in symbols:
+        found[symbol] = None
+        if len(found) == MAX_SYMBOLS:
+            break
+    return tuple(found)

@@ -1,0 +1,210 @@
+"""The loop of ingest: read, normalise, publish, and say how far it has come."""
+
+import logging
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bearometer.clock import Clock
+from bearometer.errors import Reason, Rejected, Transient
+from bearometer.post import Heartbeat, Post
+from bearometer.settings import IngestSettings
+from bearometer.terminal import plain
+from ingest.normalise import normalise
+from ingest.source import RawPost, Source, Unreadable
+
+__all__ = ["IngestReport", "PostSink", "run_ingest"]
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_POSTS = 2_000
+"""At full speed, event time must not wait for the wall clock: a heartbeat goes after this many posts at the latest."""
+
+_REPORT_POSTS = 100
+_LOGGED_REJECTS = 20
+_FIRST_BACKOFF_SECONDS = 0.5
+_MAX_BACKOFF_SECONDS = 30.0
+_SLICE_SECONDS = 0.2
+_DUE_SECONDS = 0.001
+"""A wait shorter than this is over: a clock may have no finer ticks."""
+_LAST_FLUSH_SECONDS = 10.0
+
+
+class PostSink(Protocol):
+    """The part of the Publisher that this loop needs."""
+
+    def publish(self, post: Post) -> None:
+        """Take a post; Transient when it was not taken and may be later, Rejected when it never will be."""
+        ...
+
+    def heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Take a heartbeat for every partition, behind the posts given before."""
+        ...
+
+    def flush(self, timeout_seconds: float = 60.0) -> None:
+        """Block until all is acknowledged; Transient when that takes longer."""
+        ...
+
+    def restore_topics(self) -> None:
+        """Create topics that went missing, if the broker answers."""
+        ...
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What ingest has done so far; `read` is `published` plus `rejected` plus what waits."""
+
+    read: int = 0
+    rejected: int = 0
+    published: int = 0
+    """Posts that the publisher took; after `run_ingest` has returned, all of them are acknowledged."""
+    out_of_order: int = 0
+    """Published posts older than one published before them."""
+    reasons: Counter[Reason] = field(default_factory=Counter)
+    """Why posts were rejected."""
+    first_published_at: datetime | None = None
+    """The earliest time of a published post."""
+    last_published_at: datetime | None = None
+    """The latest time of a published post."""
+
+
+def run_ingest(
+    source: Source,
+    publisher: PostSink,
+    settings: IngestSettings,
+    clock: Clock,
+    on_progress: Callable[[IngestReport], None] | None = None,
+    stop: threading.Event | None = None,
+    *,
+    on_rejected: Callable[[Unreadable], None] | None = None,
+    final_heartbeat_after: timedelta | None = None,
+) -> IngestReport:
+    """Publish every post of the source; returns at its end, or soon after `stop` is set, with all acknowledged.
+
+    What cannot be read or used is counted, given to `on_rejected` (the first 20 are logged otherwise) and left
+    behind. While the broker is away the source waits, and nothing is lost. Heartbeats go out every
+    `heartbeat_seconds` of the clock and after 2,000 posts: with the present for a live source, with the time of
+    the newest post for a replay. A replay that came to its end is followed by one that is `final_heartbeat_after`
+    later, so that the last windows close. `on_progress` gets the one report that is being written, now and then.
+    Raises Unavailable when it was stopped while the broker was away: then some posts may not have arrived.
+    """
+    loop = _Loop(source, publisher, settings, clock, stop or threading.Event(), on_rejected or _Log())
+    report = loop.report
+    finished = True
+    for item in source.read():
+        loop.take(item)
+        if on_progress and (item is None or report.read % _REPORT_POSTS == 0):
+            on_progress(report)
+        if loop.stop.is_set():
+            finished = False
+            break
+    if finished and final_heartbeat_after is not None and report.last_published_at is not None:
+        last = Heartbeat(source.name, report.last_published_at + final_heartbeat_after)
+        loop.until_taken(lambda: publisher.heartbeat(last))
+    loop.flush()
+    if on_progress:
+        on_progress(report)
+    return report
+
+
+class _Loop:
+    def __init__(
+        self,
+        source: Source,
+        publisher: PostSink,
+        settings: IngestSettings,
+        clock: Clock,
+        stop: threading.Event,
+        on_rejected: Callable[[Unreadable], None],
+    ) -> None:
+        self.report = IngestReport()
+        self.stop = stop
+        self._source = source
+        self._publisher = publisher
+        self._settings = settings
+        self._clock = clock
+        self._on_rejected = on_rejected
+        self._beat_at = clock.monotonic() + settings.heartbeat_seconds
+        self._posts_since_beat = 0
+
+    def take(self, item: RawPost | Unreadable | None) -> None:
+        if isinstance(item, RawPost):
+            self.report.read += 1
+            try:
+                self._publish(item)
+            except Rejected as error:
+                self._reject(Unreadable(item.position, error.reason, error.detail))
+        elif item is not None:
+            self.report.read += 1
+            self._reject(item)
+        if self._posts_since_beat >= HEARTBEAT_POSTS or self._clock.monotonic() >= self._beat_at:
+            self._beat()
+
+    def until_taken(self, send: Callable[[], None]) -> bool:
+        """Try until it is taken, with growing waits; False when `stop` came first."""
+        backoff = _FIRST_BACKOFF_SECONDS
+        while True:
+            try:
+                send()
+            except Transient as error:
+                log.warning("%s; trying again in %.1f s", error, backoff)
+                self._pause(backoff * random.uniform(0.8, 1.2))
+                if self.stop.is_set():
+                    return False
+                self._publisher.restore_topics()
+                backoff = min(backoff * 2, _MAX_BACKOFF_SECONDS)
+            else:
+                return True
+
+    def flush(self) -> None:
+        if not self.until_taken(self._publisher.flush):
+            self._publisher.flush(_LAST_FLUSH_SECONDS)
+
+    def _publish(self, raw: RawPost) -> None:
+        post = normalise(raw, raw.source or self._source.name, self._settings, self._clock.now())
+        if not self.until_taken(lambda: self._publisher.publish(post)):
+            return
+        report = self.report
+        report.published += 1
+        self._posts_since_beat += 1
+        at = post.published_at
+        if report.last_published_at is not None and at < report.last_published_at:
+            report.out_of_order += 1
+        report.last_published_at = max(report.last_published_at or at, at)
+        report.first_published_at = min(report.first_published_at or at, at)
+
+    def _reject(self, what: Unreadable) -> None:
+        self.report.rejected += 1
+        self.report.reasons[what.reason] += 1
+        self._on_rejected(what)
+
+    def _beat(self) -> None:
+        self._beat_at = self._clock.monotonic() + self._settings.heartbeat_seconds
+        self._posts_since_beat = 0
+        at = self._clock.now() if self._source.live else self.report.last_published_at
+        if at is not None:
+            heartbeat = Heartbeat(self._source.name, at)
+            self.until_taken(lambda: self._publisher.heartbeat(heartbeat))
+
+    def _pause(self, seconds: float) -> None:
+        until = self._clock.monotonic() + seconds
+        while not self.stop.is_set() and (wait := until - self._clock.monotonic()) > _DUE_SECONDS:
+            self._clock.sleep(min(wait, _SLICE_SECONDS))
+
+
+class _Log:
+    """One line for each of the first rejects; a file full of them must not fill the log."""
+
+    def __init__(self) -> None:
+        self._left = _LOGGED_REJECTS
+
+    def __call__(self, what: Unreadable) -> None:
+        if self._left > 0:
+            self._left -= 1
+            log.warning("%s rejected, %s: %s", plain(what.position), what.reason, plain(what.detail))
+            if self._left == 0:
+                log.warning("further rejects are counted and not logged")
