@@ -1,0 +1,1 @@
+"""Postgres, which remembers everything, and Redis, which counts the last hours."""

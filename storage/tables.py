@@ -1,0 +1,136 @@
+"""The tables, as queries need them. Their making, with indexes and views, is in migrations/versions."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, DateTime, Double, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.types import UserDefinedType
+
+__all__ = ["alerts", "deliveries", "evaluator", "mentions", "metadata", "post_ids", "posts", "progress"]
+
+metadata = MetaData()
+
+
+class Xid8(UserDefinedType[str]):
+    """Postgres' transaction id of 64 bits, which never comes round again."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Its name in SQL."""
+        return "xid8"
+
+
+def _time() -> DateTime:
+    return DateTime(timezone=True)
+
+
+post_ids = Table(
+    "post_ids",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("published_at", _time(), nullable=False),
+    comment="A partitioned table cannot hold an id unique across its months; this one does.",
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("published_at", _time(), primary_key=True),
+    Column("ingested_at", _time(), nullable=False),
+    Column("stored_at", _time(), nullable=False),
+    Column("stored_xid", Xid8, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("author", Text),
+    Column("followers", BigInteger),
+    Column("url", Text),
+    Column("links", ARRAY(Text), nullable=False),
+    Column("language", Text, nullable=False),
+    Column("symbols", ARRAY(Text), nullable=False),
+    Column("engagement", BigInteger, nullable=False),
+    Column("negative", Double, nullable=False),
+    Column("neutral", Double, nullable=False),
+    Column("positive", Double, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("topic", Text),
+    Column("topics", JSONB, nullable=False),
+    Column("model", Text, nullable=False),
+)
+
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("post_id", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    Column("published_at", _time(), primary_key=True),
+    Column("position", SmallInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("author", Text),
+    Column("negative", Double, nullable=False),
+    Column("neutral", Double, nullable=False),
+    Column("positive", Double, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("topic", Text),
+    Column("model", Text, nullable=False),
+    Column("stored_xid", Xid8, nullable=False),
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("newest_at", _time()),
+    Column("updated_at", _time(), nullable=False),
+)
+
+evaluator = Table(
+    "evaluator",
+    metadata,
+    Column("single_row", Integer, primary_key=True),
+    Column("as_of", _time(), nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", _time(), nullable=False),
+    Column("fired_at", _time()),
+    Column("resolved_at", _time()),
+    Column("quiet_since", _time()),
+    Column("peak_start", _time(), nullable=False),
+    Column("peak_end", _time(), nullable=False),
+    Column("negative", Integer, nullable=False),
+    Column("expected", Double, nullable=False),
+    Column("p_value", Double, nullable=False),
+    Column("authors", Integer, nullable=False),
+    Column("evidence", JSONB),
+    Column("created_at", _time(), nullable=False),
+    Column("updated_at", _time(), nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("number", BigInteger, nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("alert_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("notifier", Text, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("last_error", Text),
+    Column("next_attempt_at", _time(), nullable=False),
+    Column("created_at", _time(), nullable=False),
+    Column("sent_at", _time()),
+)
