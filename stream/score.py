@@ -1,0 +1,229 @@
+"""A batch of messages on its way: decoded, tokenised, classified, stored. No Kafka and no Faust in here."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from bearometer.clock import Clock
+from bearometer.errors import Reason, Rejected, Transient, WindowsLost
+from bearometer.mention import Mention, Scored
+from bearometer.post import Heartbeat, Post
+from bearometer.progress import Progress
+from bearometer.wire import DeadLetter, decode
+from model.classifier import Classifier, Judgement, Passage
+
+__all__ = ["Batch", "BatchScorer", "Message", "Outcome", "Posts", "Windows"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_FIRST_RETRY_SECONDS = 0.2
+_LAST_RETRY_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as the broker gave it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Posts(Protocol):
+    """The part of the post store that a batch needs."""
+
+    def save(self, batch: Sequence[Scored], progress: Sequence[Progress]) -> list[Scored]:
+        """Store in one transaction; the distinct posts as stored, the first score winning."""
+        ...
+
+
+class Windows(Protocol):
+    """The part of the window store that a batch needs."""
+
+    def add(self, scored: Sequence[Scored]) -> int:
+        """Count posts that are not counted yet; WindowsLost when Redis came back empty."""
+        ...
+
+    def rebuild(self, posts: Any, clock: Clock) -> int:
+        """Count again everything that the post store has of the last hours."""
+        ...
+
+
+@dataclass(slots=True)
+class _Slot:
+    """The answer for one text, shared by all its repeats, filled when its batch is classified."""
+
+    judgement: Judgement | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Messages that were decoded and tokenised, in order."""
+
+    messages: Sequence[Message]
+    prepared: Any
+    fresh: list[_Slot] = field(default_factory=list)
+    posts: list[tuple[Message, Post, _Slot]] = field(default_factory=list)
+    heartbeats: list[tuple[Message, Heartbeat]] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch: both stores have all of it but the dead letters, which are yet to be published."""
+
+    messages: int
+    posts: int
+    cache_hits: int
+    dead: tuple[DeadLetter, ...]
+
+
+class BatchScorer:
+    """Takes batches through classifier and stores in two steps, each to be called from one thread of its own.
+
+    `read` of one batch may run while `finish` of the batch before does: tokenising overlaps inference. Batches
+    must be finished in the order in which they were read. Finishing the same messages again changes nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        classifier: Classifier,
+        posts: Posts,
+        windows: Windows,
+        clock: Clock,
+        cache_size: int,
+        stop: threading.Event,
+    ) -> None:
+        self._classifier = classifier
+        self._posts = posts
+        self._windows = windows
+        self._clock = clock
+        self._cache_size = cache_size
+        self._stop = stop
+        self._cache: OrderedDict[tuple[str, tuple[str, ...]], _Slot] = OrderedDict()
+
+    def read(self, messages: Sequence[Message]) -> Batch:
+        """Decode and tokenise; what cannot be decoded becomes a dead letter."""
+        batch = Batch(messages=messages, prepared=None)
+        passages: list[Passage] = []
+        for message in messages:
+            try:
+                noun = decode(message.value)
+            except Rejected as rejection:
+                batch.dead.append(self._bury(message, rejection))
+                continue
+            if isinstance(noun, Heartbeat):
+                batch.heartbeats.append((message, noun))
+                continue
+            slot, is_new = self._find_slot(noun)
+            if is_new:
+                batch.fresh.append(slot)
+                passages.append(Passage(noun.text, noun.symbols))
+            batch.posts.append((message, noun, slot))
+        if passages:
+            batch.prepared = self._classifier.prepare(passages)
+        return batch
+
+    def finish(self, batch: Batch) -> Outcome:
+        """Classify, then write Postgres, then Redis.
+
+        Blocks, retrying, while a store is away; raises Transient only when told to stop meanwhile. When it returns
+        the messages may be acknowledged, once the dead letters are out.
+        """
+        if batch.fresh:
+            judgements = self._classifier.classify(batch.prepared)
+            for slot, judgement in zip(batch.fresh, judgements, strict=True):
+                slot.judgement = judgement
+        scored: list[Scored] = []
+        dead = list(batch.dead)
+        for message, post, slot in batch.posts:
+            if slot.judgement is None:
+                dead.append(self._bury(message, Rejected(Reason.UNSCORABLE, "the classifier gave no probabilities")))
+            else:
+                scored.append(_join(post, slot.judgement, self._classifier.version))
+        stored = self._retry("Postgres", lambda: self._posts.save(scored, _find_progress(batch)))
+        self._retry("Redis", lambda: self._count(stored))
+        return Outcome(
+            messages=len(batch.messages),
+            posts=len(batch.posts),
+            cache_hits=len(batch.posts) - len(batch.fresh),
+            dead=tuple(dead),
+        )
+
+    def restore_windows(self) -> None:
+        """Restore Redis if it came back empty, though no batch may come for hours; blocks while a store is away."""
+        self._retry("Redis", lambda: self._count(()))
+
+    def _find_slot(self, post: Post) -> tuple[_Slot, bool]:
+        key = (post.fingerprint, post.symbols)
+        slot = self._cache.get(key)
+        if slot is not None:
+            self._cache.move_to_end(key)
+            return slot, False
+        slot = self._cache[key] = _Slot()
+        if len(self._cache) > self._cache_size:
+            self._cache.popitem(last=False)
+        return slot, True
+
+    def _count(self, stored: Sequence[Scored]) -> None:
+        try:
+            self._windows.add(stored)
+        except WindowsLost:
+            log.warning("Redis has lost its windows: restoring them from Postgres")
+            self._windows.rebuild(self._posts, self._clock)
+            self._windows.add(stored)
+
+    def _retry(self, server: str, call: Callable[[], T]) -> T:
+        wait = _FIRST_RETRY_SECONDS
+        while True:
+            try:
+                return call()
+            except Transient as error:
+                if self._stop.is_set():
+                    raise
+                log.warning("%s is away, trying again in %.1f s: %s", server, wait, error)
+            self._stop.wait(wait)
+            wait = min(wait * 2, _LAST_RETRY_SECONDS)
+
+    def _bury(self, message: Message, rejection: Rejected) -> DeadLetter:
+        return DeadLetter(
+            reason=rejection.reason,
+            detail=rejection.detail[:500],
+            topic=message.topic,
+            partition=message.partition,
+            offset=message.offset,
+            failed_at=self._clock.now(),
+            key=message.key,
+            value=message.value,
+        )
+
+
+def _join(post: Post, judgement: Judgement, model: str) -> Scored:
+    mentions = tuple(
+        Mention(symbol, sentiment) for symbol, sentiment in zip(post.symbols, judgement.entities, strict=True)
+    )
+    return Scored(post=post, sentiment=judgement.sentiment, mentions=mentions, model=model, topics=judgement.topics)
+
+
+def _find_progress(batch: Batch) -> list[Progress]:
+    newest: dict[tuple[str, int], datetime] = {}
+    for message, moment in (
+        *((m, p.published_at) for m, p, _ in batch.posts),
+        *((m, h.at) for m, h in batch.heartbeats),
+    ):
+        place = (message.topic, message.partition)
+        newest[place] = max(moment, newest.get(place, moment))
+    next_offset: dict[tuple[str, int], int] = {}
+    for message in batch.messages:
+        place = (message.topic, message.partition)
+        next_offset[place] = max(message.offset + 1, next_offset.get(place, 0))
+    return [Progress(*place, offset, newest.get(place)) for place, offset in sorted(next_offset.items())]

@@ -1,0 +1,153 @@
+import threading
+from datetime import timedelta
+
+import pytest
+
+from bearometer.clock import ManualClock
+from bearometer.errors import Unavailable
+from bearometer.post import Heartbeat
+from bearometer.progress import Progress
+from bearometer.wire import encode
+from stream.score import BatchScorer, Message, Outcome
+from tests.fakes import NOON, KeywordClassifier, MemoryPosts, MemoryWindows, make_post, scores_of
+
+
+class Bench:
+    """A scorer between a keyword classifier and stores in memory."""
+
+    def __init__(self, *, failures: int = 0, lost: bool = False, cache_size: int = 100) -> None:
+        self.classifier = KeywordClassifier()
+        self.posts = MemoryPosts(failures)
+        self.windows = MemoryWindows(lost=lost)
+        self.stop = threading.Event()
+        self.scorer = BatchScorer(
+            classifier=self.classifier,
+            posts=self.posts,
+            windows=self.windows,
+            clock=ManualClock(NOON),
+            cache_size=cache_size,
+            stop=self.stop,
+        )
+        self.offset = 0
+
+    def messages(self, *values: bytes | None, partition: int = 0) -> list[Message]:
+        """These values at the next offsets of a partition."""
+        made = [Message("posts", partition, self.offset + n, b"key", value) for n, value in enumerate(values)]
+        self.offset += len(values)
+        return made
+
+    def score(self, *values: bytes | None) -> Outcome:
+        return self.scorer.finish(self.scorer.read(self.messages(*values)))
+
+
+def test_a_batch_is_classified_and_lands_in_both_stores() -> None:
+    bench = Bench()
+    outcome = bench.score(encode(make_post("1", "shares plunge")), encode(make_post("2", "a quiet day")))
+    assert outcome == Outcome(messages=2, posts=2, cache_hits=0, dead=())
+    assert scores_of(bench.posts.stored) == {"test:1": "negative", "test:2": "neutral"}
+    assert bench.windows.counted == bench.posts.stored
+    assert bench.posts.stored["test:1"].mentions[0].symbol == "HBRM"
+    assert bench.posts.stored["test:1"].model == "keywords@1"
+
+
+def test_repeats_of_a_fingerprint_are_classified_once_within_and_across_batches() -> None:
+    bench = Bench()
+    text = "shares plunge"
+    first = bench.score(encode(make_post("1", text)), encode(make_post("2", text)))
+    second = bench.score(encode(make_post("3", text)))
+    assert bench.classifier.judged == [text]
+    assert (first.cache_hits, second.cache_hits) == (1, 1)
+    assert set(scores_of(bench.posts.stored).values()) == {"negative"}
+
+
+def test_a_repeat_read_while_its_first_is_still_being_classified_shares_the_answer() -> None:
+    bench = Bench()
+    early = bench.scorer.read(bench.messages(encode(make_post("1", "shares plunge"))))
+    late = bench.scorer.read(bench.messages(encode(make_post("2", "shares plunge"))))
+    bench.scorer.finish(early)
+    bench.scorer.finish(late)
+    assert bench.classifier.judged == ["shares plunge"]
+    assert len(bench.posts.stored) == 2
+
+
+def test_a_cache_that_forgot_a_text_classifies_it_again() -> None:
+    bench = Bench(cache_size=1)
+    for native_id, text in (("1", "one"), ("2", "two"), ("3", "one")):
+        bench.score(encode(make_post(native_id, text)))
+    assert bench.classifier.judged == ["one", "two", "one"]
+
+
+def test_undecodable_and_unscorable_messages_become_dead_letters_and_the_rest_goes_on() -> None:
+    bench = Bench()
+    outcome = bench.score(b"\xff", None, encode(make_post("1", "unscorable")), encode(make_post("2", "fine")))
+    assert [(letter.reason, letter.offset) for letter in outcome.dead] == [
+        ("undecodable", 0),
+        ("undecodable", 1),
+        ("unscorable", 2),
+    ]
+    assert outcome.dead[0].value == b"\xff"
+    assert list(bench.posts.stored) == ["test:2"]
+
+
+def test_progress_counts_every_message_and_takes_event_time_from_posts_and_heartbeats() -> None:
+    bench = Bench()
+    later = NOON + timedelta(hours=3)
+    bench.score(encode(make_post("1")), encode(Heartbeat("test", later)), b"broken")
+    assert bench.posts.progress == {("posts", 0): Progress("posts", 0, 3, later)}
+
+
+def test_a_batch_without_readable_time_moves_the_offset_only() -> None:
+    bench = Bench()
+    bench.score(b"broken")
+    assert bench.posts.progress == {("posts", 0): Progress("posts", 0, 1, None)}
+
+
+def test_scoring_the_same_messages_again_changes_nothing() -> None:
+    bench = Bench()
+    messages = bench.messages(encode(make_post("1", "shares plunge")))
+    bench.scorer.finish(bench.scorer.read(messages))
+    before = dict(bench.posts.stored)
+    bench.scorer.finish(bench.scorer.read(messages))
+    assert bench.posts.stored == before == bench.windows.counted
+
+
+def test_the_windows_get_the_score_that_postgres_already_had() -> None:
+    bench = Bench()
+    bench.score(encode(make_post("1", "shares plunge")))
+    other_opinion = make_post("1", "a quiet day")
+    bench.score(encode(other_opinion))
+    assert bench.windows.counted["test:1"].sentiment.label == "negative"
+
+
+def test_a_store_that_is_away_is_waited_for() -> None:
+    bench = Bench(failures=1)
+    bench.score(encode(make_post("1")))
+    assert list(bench.posts.stored) == ["test:1"]
+
+
+def test_waiting_for_a_store_ends_when_the_worker_stops() -> None:
+    bench = Bench(failures=1_000)
+    bench.stop.set()
+    with pytest.raises(Unavailable):
+        bench.score(encode(make_post("1")))
+    assert not bench.windows.counted
+
+
+def test_lost_windows_are_restored_from_postgres_before_the_batch_is_counted() -> None:
+    bench = Bench()
+    bench.score(encode(make_post("1", "one")))
+    bench.windows.counted.clear()
+    bench.windows.lost = True
+    bench.score(encode(make_post("2", "two")))
+    assert set(bench.windows.counted) == {"test:1", "test:2"}
+
+
+def test_lost_windows_are_restored_though_no_batch_comes() -> None:
+    bench = Bench()
+    bench.score(encode(make_post("1", "one")))
+    bench.windows.counted.clear()
+    bench.windows.lost = True
+    bench.scorer.restore_windows()
+    assert set(bench.windows.counted) == {"test:1"}
+    bench.scorer.restore_windows()
+    assert set(bench.windows.counted) == {"test:1"}
