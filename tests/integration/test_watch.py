@@ -1,0 +1,186 @@
+"""The evaluator's loop against a real Postgres."""
+
+import random
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine, text
+
+from alerts.watch import WatchReport, run_watch
+from bearometer.alert import Alert, AlertState
+from bearometer.clock import Clock, ManualClock, SystemClock
+from bearometer.mention import Scored
+from bearometer.progress import Progress
+from bearometer.settings import AlertSettings, PostgresSettings
+from storage.alerts import AlertStore
+from storage.database import connect
+from storage.posts import PostStore
+from tests.conditions import WaitUntil
+from tests.stored_samples import scored
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+CRASH = START + timedelta(days=10, hours=14)
+END = CRASH + timedelta(days=3)
+RULES = AlertSettings(poll_seconds=0.02)
+NOTIFIERS = ("console", "slack")
+RESULT = text("SELECT id, reason, notifier FROM deliveries ORDER BY number")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = connect(PostgresSettings(url=SecretStr(database_url)))
+    yield engine
+    engine.dispose()
+
+
+def history() -> list[Scored]:
+    """Ten days of a few complaints, then a crash; in order of time."""
+    source = random.Random(3)
+    moments = [(START + timedelta(days=13) * source.random(), symbol) for symbol in ("ACME", "BOLT") for _ in range(8)]
+    posts = [
+        scored(f"{n}", symbols=[symbol], published_at=at, author=f"u{n}", fingerprint=f"f{n}", text=f"remark {n}")
+        for n, (at, symbol) in enumerate(moments)
+    ]
+    posts += [
+        scored(
+            f"crash{n}",
+            published_at=CRASH + n * timedelta(minutes=3),
+            author=f"c{n}",
+            fingerprint=f"c{n % 12}",
+            text=f"ACME warns, part {n % 12}",
+        )
+        for n in range(16)
+    ]
+    return sorted(posts, key=lambda s: s.post.published_at)
+
+
+def save(engine: Engine, posts: Sequence[Scored], newest_at: datetime) -> None:
+    PostStore(engine).save(posts, [Progress("posts", 0, 1, newest_at)])
+
+
+class Watch:
+    """`run_watch` in a thread."""
+
+    def __init__(self, engine: Engine, rules: AlertSettings = RULES, clock: Clock | None = None) -> None:
+        self.reports: list[WatchReport] = []
+        self.stop = threading.Event()
+        store, clock = AlertStore(engine), clock or SystemClock()
+        self._thread = threading.Thread(
+            target=run_watch, args=(store, rules, NOTIFIERS, clock, self.stop, self.reports.append)
+        )
+
+    def has_reached(self, moment: datetime) -> bool:
+        return any(r.as_of is not None and r.as_of >= moment for r in list(self.reports))
+
+    @contextmanager
+    def running(self) -> Iterator["Watch"]:
+        self._thread.start()
+        try:
+            yield self
+        finally:
+            self.stop.set()
+            self._thread.join(20)
+            assert not self._thread.is_alive()
+
+
+def alerts_of(engine: Engine) -> list[Alert]:
+    return AlertStore(engine).alerts()
+
+
+def deliveries_of(engine: Engine) -> list[tuple[str, str, str]]:
+    with engine.connect() as connection:
+        return [(row.id, row.reason, row.notifier) for row in connection.execute(RESULT)]
+
+
+def test_a_stored_crash_becomes_one_alert_with_evidence_queued_for_every_notifier(
+    engine: Engine, wait_until: WaitUntil
+) -> None:
+    save(engine, history(), END)
+    with Watch(engine).running() as watch:
+        wait_until(lambda: watch.has_reached(END))
+    [alert] = alerts_of(engine)
+    assert alert.symbol == "ACME"
+    assert alert.state is AlertState.RESOLVED
+    assert CRASH < alert.started_at < CRASH + timedelta(hours=1)
+    assert alert.evidence is not None
+    assert all("ACME warns" in post.text for post in alert.evidence.top_posts)
+    assert len(alert.evidence.top_posts) == 5
+    assert alert.evidence.models == ("test-1",)
+    assert alert.evidence.chart[-1].negative >= 5
+    assert deliveries_of(engine) == [
+        (f"{alert.id}:{reason}:{notifier}", reason, notifier)
+        for reason in ("firing", "resolved")
+        for notifier in NOTIFIERS
+    ]
+    assert sum(report.fired for report in watch.reports) == sum(report.resolved for report in watch.reports) == 1
+    assert all(r.as_of is None or (r.watermark is not None and r.as_of <= r.watermark) for r in watch.reports)
+
+
+def test_starting_over_at_every_step_finds_the_same(engine: Engine, wait_until: WaitUntil) -> None:
+    steps = [START + timedelta(hours=h) for h in (60, 200, 254.2, 254.4, 255, 260, 278.5, 280, 281)] + [END]
+    posts = history()
+    before = START - timedelta(seconds=1)
+    for step in steps:
+        save(engine, [s for s in posts if before < s.post.published_at <= step], step)
+        with Watch(engine).running() as watch:
+            wait_until(partial(watch.has_reached, step - timedelta(minutes=5)))
+        before = step
+    alerts, deliveries = alerts_of(engine), deliveries_of(engine)
+    assert len(alerts) == 1
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE evaluator, alerts, deliveries CASCADE"))
+    with Watch(engine).running() as watch:
+        wait_until(lambda: watch.has_reached(END))
+    assert alerts_of(engine) == alerts
+    assert deliveries_of(engine) == deliveries
+
+
+def test_a_lost_connection_is_a_restart(engine: Engine, wait_until: WaitUntil) -> None:
+    posts = history()
+    half = CRASH + timedelta(minutes=20)
+    save(engine, [s for s in posts if s.post.published_at <= half], half)
+    with Watch(engine).running() as watch:
+        wait_until(lambda: watch.has_reached(half - timedelta(minutes=5)))
+        with engine.begin() as connection:
+            connection.execute(
+                text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+            )
+        save(engine, [s for s in posts if s.post.published_at > half], END)
+        wait_until(lambda: watch.has_reached(END))
+    assert [alert.state for alert in alerts_of(engine)] == [AlertState.RESOLVED]
+    assert len(deliveries_of(engine)) == 4
+
+
+def test_one_process_evaluates_and_the_next_takes_over(engine: Engine, wait_until: WaitUntil) -> None:
+    save(engine, history(), CRASH)
+    second = Watch(engine)
+    with Watch(engine).running() as first:
+        wait_until(lambda: first.has_reached(CRASH))
+        with second.running():
+            polls = len(first.reports)
+            wait_until(lambda: len(first.reports) > polls + 5)
+            assert second.reports == []
+            first.stop.set()
+            save(engine, [], END)
+            wait_until(lambda: second.has_reached(END))
+    assert len(deliveries_of(engine)) == 4
+
+
+def test_an_old_spike_is_recorded_and_nobody_is_told(engine: Engine, wait_until: WaitUntil) -> None:
+    save(engine, history(), END)
+    rules = RULES.model_copy(update={"max_age_hours": 6.0})
+    with Watch(engine, rules, ManualClock(END + timedelta(hours=7))).running() as watch:
+        wait_until(lambda: watch.has_reached(END))
+    assert len(alerts_of(engine)) == 1
+    assert deliveries_of(engine) == []
+
+
+def test_without_posts_nothing_moves(engine: Engine, wait_until: WaitUntil) -> None:
+    with Watch(engine).running() as watch:
+        wait_until(lambda: len(watch.reports) > 2)
+    assert {(r.watermark, r.as_of) for r in watch.reports} == {(None, None)}

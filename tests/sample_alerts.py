@@ -1,0 +1,147 @@
+"""Alerts and deliveries made up for tests, and a delivery queue in memory."""
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from bearometer.alert import Alert, AlertState, ChartPoint, Delivery, Evidence, NotificationReason, Spike, TopPost
+
+START = datetime(2026, 3, 2, 14, 5, tzinfo=UTC)
+
+HOSTILE_TEXTS = (
+    "<!channel> <!here|here> <@U123ABC> <#C123|general> @here @channel @everyone",
+    "<https://evil.example|click> https://evil.example javascript:alert(1)",
+    "```code``` `tick` *bold* _it_ ~no~ > quote\n> quote\n---\n# head",
+    "<script>alert(1)</script><img src=x onerror=alert(1)></blockquote></body><!-- & &amp; &lt;!channel&gt;",
+    "\x1b[2J\x1b]0;own\x07 \u202eright to left\u202c \ufeff\u200b\x00\x85\u2028\u2029",
+    "Subject: x\r\nBcc: everyone@example.com\r\n\r\nbody\r\n.\r\n",
+    "\ud800 lone \udfff 🇺🇸👩‍👩‍👧 " + "&" * 4000,
+    "$\\frac{1}{0}$ %s {0} {message} \\u0000",
+    "",
+)
+hostile_text = st.one_of(
+    st.sampled_from(HOSTILE_TEXTS),
+    st.text(st.characters(), max_size=700),  # every code point, lone surrogates too
+    st.text("<>!@#|&;`*_~\"'=/:ahmpltgr\r\n\0\u202e😀\\.-", max_size=3500),
+)
+
+
+def make_post(text: str = "Harbor Mills warns of a weak quarter & shuts a plant", **changes: Any) -> TopPost:
+    post = TopPost(
+        id="test:1",
+        text=text,
+        published_at=START - timedelta(hours=2),
+        negative=0.93,
+        repeats=12,
+        author="grain_watch",
+        followers=12_345,
+        url="https://example.com/posts/1?a=1&b=2",
+    )
+    return dataclasses.replace(post, **changes)
+
+
+def make_alert(symbol: str = "HBRM", posts: tuple[TopPost, ...] | None = None, **changes: Any) -> Alert:
+    points = tuple(
+        ChartPoint(START - timedelta(hours=72 - hour), 0 if hour < 60 else hour % 4, 0.02) for hour in range(72)
+    )
+    alert = Alert(
+        id=f"negative-spike:{symbol}:{START.isoformat()}",
+        rule="negative-spike",
+        symbol=symbol,
+        state=AlertState.FIRING,
+        started_at=START,
+        peak=Spike(symbol, START - timedelta(hours=24), START, negative=15, expected=0.1, p_value=1e-15, authors=14),
+        fired_at=START,
+        evidence=Evidence(posts if posts is not None else (make_post(),), points, ("minilm-l6@1",)),
+    )
+    return dataclasses.replace(alert, **changes)
+
+
+def make_delivery(
+    alert: Alert | None = None,
+    notifier: str = "slack",
+    reason: NotificationReason = NotificationReason.FIRING,
+    **changes: Any,
+) -> Delivery:
+    alert = alert or make_alert()
+    delivery = Delivery(f"{alert.id}:{reason}:{notifier}", alert, reason, notifier, 0, START)
+    return dataclasses.replace(delivery, **changes)
+
+
+def make_resolved(alert: Alert | None = None) -> Alert:
+    return dataclasses.replace(
+        alert or make_alert(), state=AlertState.RESOLVED, resolved_at=START + timedelta(days=2, hours=5)
+    )
+
+
+class MemoryQueue:
+    """The delivery part of the alert store: due ones in order, an alert's end never before its beginning."""
+
+    def __init__(self, *deliveries: Delivery) -> None:
+        self.waiting: dict[str, Delivery] = {delivery.id: delivery for delivery in deliveries}
+        self.sent: dict[str, datetime] = {}
+        self.given_up: dict[str, str] = {}
+        self.errors: list[str] = []
+        self.away: list[Exception] = []
+        """Raised by the next claims, one each."""
+        self._lock = threading.Lock()
+        self._claimed: set[str] = set()
+
+    @contextmanager
+    def claim_delivery(self, now: datetime) -> Iterator["MemoryClaim | None"]:
+        if self.away:
+            raise self.away.pop(0)
+        with self._lock:
+            due = [
+                delivery
+                for delivery in self.waiting.values()
+                if delivery.next_attempt_at <= now
+                and delivery.id not in self._claimed
+                and not self._too_early(delivery)
+            ]
+            delivery = min(due, key=lambda each: each.next_attempt_at, default=None)
+            if delivery is not None:
+                self._claimed.add(delivery.id)
+        if delivery is None:
+            yield None
+            return
+        try:
+            yield MemoryClaim(self, delivery)
+        finally:
+            with self._lock:
+                self._claimed.discard(delivery.id)
+
+    def _too_early(self, delivery: Delivery) -> bool:
+        return delivery.reason is NotificationReason.RESOLVED and any(
+            other.alert.id == delivery.alert.id
+            and other.notifier == delivery.notifier
+            and other.reason is NotificationReason.FIRING
+            for other in self.waiting.values()
+        )
+
+
+class MemoryClaim:
+    """A claimed delivery of a `MemoryQueue`."""
+
+    def __init__(self, queue: MemoryQueue, delivery: Delivery) -> None:
+        self._queue = queue
+        self.delivery = delivery
+
+    def sent(self, at: datetime) -> None:
+        del self._queue.waiting[self.delivery.id]
+        self._queue.sent[self.delivery.id] = at
+
+    def failed(self, error: str, next_attempt_at: datetime | None) -> None:
+        self._queue.errors.append(error)
+        if next_attempt_at is None:
+            del self._queue.waiting[self.delivery.id]
+            self._queue.given_up[self.delivery.id] = error
+        else:
+            self._queue.waiting[self.delivery.id] = dataclasses.replace(
+                self.delivery, attempts=self.delivery.attempts + 1, next_attempt_at=next_attempt_at
+            )
