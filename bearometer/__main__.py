@@ -1,0 +1,5 @@
+"""`python -m bearometer` is `bearometer`."""
+
+from bearometer.cli import main
+
+main()

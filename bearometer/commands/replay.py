@@ -1,0 +1,240 @@
+"""`bearometer replay`: a file of posts through the monitor."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bearometer.errors import Failed, Misconfigured
+from bearometer.terminal import plain
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from bearometer.alert import Alert
+    from bearometer.clock import Clock
+    from bearometer.errors import Reason
+    from bearometer.replay import ReplaySummary
+    from bearometer.settings import IngestSettings, Settings
+    from ingest.replay import ReplaySource
+    from ingest.source import Unreadable
+    from storage.alerts import AlertStore
+    from storage.posts import PostStore
+
+__all__ = ["register", "replay"]
+
+_SHOWN = 10
+_COMPLAINTS = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("replay")(replay)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="JSONL, JSONL.gz, CSV or CSV.gz, one post a row.")],
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Start servers and workers of its own, and stop them at the end.")
+    ] = False,
+    speed: Annotated[str, typer.Option(help="1: as it happened; 60: an hour in a minute; max: at once.")] = "max",
+    mapping: Annotated[
+        str, typer.Option("--map", help="What the file calls our fields, as ours=theirs,…", metavar="OURS=THEIRS,…")
+    ] = "",
+    source: Annotated[
+        str | None, typer.Option(help="First half of the posts' ids; the file's name when missing.")
+    ] = None,
+    sort: Annotated[bool, typer.Option("--sort", help="Read it all first and put it in order of time.")] = False,
+    summary: Annotated[
+        Path | None, typer.Option(help="Wait until all was handled, and write what came of it here, as JSON.")
+    ] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Keep the stores here; a second run over it changes no count.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end, until Ctrl-C.")] = False,
+    workers: Annotated[int, typer.Option(help="Stream workers to start.", min=1, max=64)] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check the file; publish nothing.")] = False,
+) -> None:
+    """Publish the posts of a file as if they were written now, in their own order and at a chosen speed.
+
+    A row needs `id`, `created_at` (ISO 8601, or seconds since 1970) and `text`; it may have `lang`, `author`,
+    `followers`, `retweets`, `symbols` and `url`. Other names are mapped: --map text=body,created_at=date.
+    A row that cannot be read is reported with its line number, and the rest goes on.
+
+    Without --embedded the posts go to the configured broker, and workers started elsewhere take them.
+
+    Example: bearometer replay posts.jsonl.gz --embedded --summary summary.json
+    """
+    from bearometer.clock import SystemClock
+    from bearometer.settings import load_settings
+    from ingest.replay import ReplaySource
+    from ingest.rows import parse_field_map
+
+    settings, clock = load_settings(), SystemClock()
+    replayed = ReplaySource(
+        file,
+        settings.ingest,
+        clock,
+        name=source,
+        speed=_parse_speed(speed),
+        field_map=parse_field_map(mapping),
+        sort=sort,
+    )
+    if dry_run:
+        _rehearse(replayed, settings.ingest, clock)
+    elif embedded:
+        _replay_embedded(replayed, clock, summary=summary, run_dir=run_dir, keep=keep, workers=workers)
+    else:
+        _replay_to_broker(replayed, settings, clock, summary)
+    if replayed.truncated:
+        raise Failed(replayed.truncated)
+
+
+class Complaints:
+    """Says of each of the first rejected rows where it lies and what is wrong with it."""
+
+    def __init__(self) -> None:
+        self._said = 0
+
+    def __call__(self, row: "Unreadable") -> None:
+        """Say it, on standard error."""
+        self._said += 1
+        if self._said <= _COMPLAINTS:
+            detail = f": {plain(row.detail, 200)}" if row.detail else ""
+            typer.echo(f"{plain(row.position)}: {row.reason}{detail}", err=True)
+        elif self._said == _COMPLAINTS + 1:
+            typer.echo("… more rows are rejected; they are counted and not shown", err=True)
+
+
+def _parse_speed(speed: str) -> float | None:
+    if speed == "max":
+        return None
+    try:
+        factor = float(speed)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        message = f"`--speed` is {plain(speed, 40)}; it must be a number above 0, or max"
+        raise Misconfigured(message)
+    return factor
+
+
+def _rehearse(source: "ReplaySource", settings: "IngestSettings", clock: "Clock") -> None:
+    """Read and normalise everything, show a few posts and all that is wrong, publish nothing."""
+    from collections import Counter
+
+    from bearometer.errors import Reason, Rejected
+    from bearometer.post import Post
+    from ingest.normalise import normalise
+    from ingest.source import RawPost, Unreadable
+
+    posts, reasons, complain = 0, Counter[Reason](), Complaints()
+    for row in source.read():
+        if row is None:
+            continue
+        try:
+            if not isinstance(row, RawPost):
+                raise Rejected(row.reason, row.detail)
+            post: Post = normalise(row, source.name, settings, clock.now())
+        except Rejected as rejection:
+            reasons[rejection.reason] += 1
+            complain(Unreadable(row.position, rejection.reason, rejection.detail))
+            continue
+        posts += 1
+        if posts <= _SHOWN:
+            symbols = ", ".join(post.symbols) or "no symbol"
+            typer.echo(
+                f"{post.published_at:%Y-%m-%d %H:%M:%S}  {plain(post.id, 60)}  [{symbols}]  {plain(post.text, 100)}"
+            )
+    typer.echo(f"{posts:,} posts can be published; {reasons.total():,} rows are rejected{_describe(reasons)}")
+
+
+def _describe(reasons: "Counter[Reason]") -> str:
+    return f" ({', '.join(f'{reason}: {count:,}' for reason, count in reasons.items())})" if reasons else ""
+
+
+def _replay_embedded(
+    source: "ReplaySource", clock: "Clock", *, summary: Path | None, run_dir: Path | None, keep: bool, workers: int
+) -> None:
+    from bearometer.bars import show_bars
+    from bearometer.replay import replay_through
+    from bearometer.stack import leave_up, open_run_dir, start_stack
+
+    with (
+        open_run_dir(run_dir, keep=keep) as folder,
+        start_stack(folder, clock, stream_workers=workers, durable=run_dir is not None) as stack,
+    ):
+        with show_bars() as bars:
+            result = replay_through(
+                source, stack.settings, stack.stores, clock, bars, pause=stack.workers.wait, on_rejected=Complaints()
+            )
+        _finish(result, summary)
+        if keep:
+            leave_up(stack)
+
+
+def _replay_to_broker(source: "ReplaySource", settings: "Settings", clock: "Clock", summary: Path | None) -> None:
+    from bearometer.bars import show_bars
+    from bearometer.replay import publish_source, replay_through
+    from ingest.kafka import check_broker, create_topics
+
+    check_broker(settings.kafka)
+    create_topics(settings.kafka)
+    with show_bars() as bars:
+        if summary is None:
+            report = publish_source(
+                source,
+                settings,
+                clock,
+                lambda so_far: bars.set(
+                    "read", source.bytes_read / max(source.bytes_total, 1), f"{so_far.read:,} rows"
+                ),
+            ).report
+            typer.echo(f"published {report.published:,} of {report.read:,} rows{_describe(report.reasons)}")
+            return
+        result = replay_through(
+            source, settings, _open_stores(settings), clock, bars, pause=clock.sleep, on_rejected=Complaints()
+        )
+    _finish(result, summary)
+
+
+def _open_stores(settings: "Settings") -> "tuple[PostStore, AlertStore]":
+    from storage.alerts import AlertStore
+    from storage.database import check_database, connect
+    from storage.posts import PostStore
+
+    engine = connect(settings.postgres)
+    check_database(engine)
+    return PostStore(engine), AlertStore(engine)
+
+
+def _finish(result: "ReplaySummary", summary: Path | None) -> None:
+    if summary is not None:
+        summary.write_bytes(result.to_json())
+    report, stored = result.report, result.stored
+    typer.echo(f"read {report.read:,} rows, rejected {report.rejected:,}{_describe(report.reasons)}")
+    typer.echo(
+        f"stored {stored.posts:,} posts ({stored.repeats:,} repeats) with {stored.mentions:,} mentions; "
+        f"{result.dead:,} dead letters"
+    )
+    typer.echo(
+        f"{result.seconds:.1f} s from the first row to the last message: {report.read / result.seconds:.0f} rows/s"
+    )
+    if report.out_of_order:
+        typer.echo(
+            f"{report.out_of_order:,} rows are older than one before them: --sort lets alerts see each in its time"
+        )
+    typer.echo(f"{len(result.alerts)} alerts" + (":" if result.alerts else ""))
+    for alert in result.alerts:
+        typer.echo(f"  {_describe_alert(alert)}")
+
+
+def _describe_alert(alert: "Alert") -> str:
+    from alerts.message import expected_count, odds, time_utc
+
+    peak = alert.peak
+    end = f"until {time_utc(alert.resolved_at)}" if alert.resolved_at else "still firing"
+    return (
+        f"{plain(alert.symbol, 20)} from {time_utc(alert.started_at)} {end}: "
+        f"{peak.negative} negative, {expected_count(peak.expected)} expected, odds {odds(peak.p_value)}"
+    )

@@ -1,0 +1,53 @@
+"""`bearometer up`: live feeds through the whole monitor on this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bearometer.errors import Misconfigured
+from bearometer.logs import start_logging
+from bearometer.settings import load_settings
+
+__all__ = ["register", "up"]
+
+RUN_DIR = Path(".bearometer")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("up")(up)
+
+
+def up(
+    run_dir: Annotated[
+        Path, typer.Option(help="Where the stores and logs are kept from one start to the next.")
+    ] = RUN_DIR,
+    workers: Annotated[int, typer.Option(help="Stream workers to start.", min=1, max=64)] = 1,
+) -> None:
+    """Watch live feeds, with servers and workers of its own, until Ctrl-C.
+
+    Which feeds, and who is told, stands in the settings (--config FILE), such as:
+
+        [ingest]
+        feeds = [{ url = "https://example.com/markets.rss", interval_seconds = 120 }]
+
+        [slack]
+        webhook_url = "https://hooks.slack.com/services/…"
+
+    Example: bearometer --config bearometer.toml up
+    """
+    settings = load_settings()
+    if not settings.ingest.feeds:
+        message = "`ingest.feeds` is empty; name at least one feed (see `bearometer up --help`)"
+        raise Misconfigured(message)
+    start_logging(settings.log_level)
+    import sys
+
+    from bearometer.clock import SystemClock
+    from bearometer.stack import leave_up, start_stack
+
+    with start_stack(run_dir, SystemClock(), stream_workers=workers) as stack:
+        stack.workers.start("ingest", [sys.executable, "-m", "bearometer", "ingest"])
+        print(f"Watching {len(settings.ingest.feeds)} feeds; logs in {stack.run_dir / 'logs'}.")
+        leave_up(stack)

@@ -1,0 +1,122 @@
+"""What can be said of docker-compose.yml and the Dockerfiles without Docker."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bearometer.settings import load_settings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+WORKERS = ("migrate", "ingest", "stream", "alerts", "doctor")
+ONE_SHOT = ("migrate", "doctor")
+DOCKERFILES = ("Dockerfile", "Dockerfile.gpu")
+NEEDED = re.compile(r"\$\{([A-Z_]+):\?[^}]+}")
+EXAMPLE = {
+    "DATABASE_PASSWORD": "a1",
+    "REDIS_PASSWORD": "b2",
+    "FEEDS": '[{"url": "https://example.com/markets.rss"}]',
+    "BEAROMETER_SLACK__WEBHOOK_URL": "https://hooks.slack.invalid/x",
+    "BEAROMETER_EMAIL__HOST": "mail.example.com",
+    "BEAROMETER_EMAIL__PORT": "587",
+    "BEAROMETER_EMAIL__SECURITY": "starttls",
+    "BEAROMETER_EMAIL__USERNAME": "me",
+    "BEAROMETER_EMAIL__PASSWORD": "c3",
+    "BEAROMETER_EMAIL__SENDER": "bearometer@example.com",
+    "BEAROMETER_EMAIL__RECIPIENTS": '["risk@example.com"]',
+}
+
+
+def environment(service: str) -> dict[str, str]:
+    """As compose would make it from EXAMPLE."""
+    return {
+        name: EXAMPLE[name] if value is None else NEEDED.sub(lambda found: EXAMPLE[found[1]], value)
+        for name, value in SERVICES[service]["environment"].items()
+    }
+
+
+def test_the_servers_and_the_workers_are_there() -> None:
+    assert set(SERVICES) == {"kafka", "postgres", "redis", *WORKERS}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_has_a_health_check_or_runs_once(service: str) -> None:
+    if service in ONE_SHOT:
+        assert SERVICES[service]["restart"] != "unless-stopped"
+    else:
+        assert SERVICES[service]["healthcheck"]["test"]
+        assert SERVICES[service]["restart"] == "unless-stopped"
+        assert SERVICES[service]["mem_limit"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_images_are_pinned_and_no_port_is_published(service: str) -> None:
+    name, _, tag = SERVICES[service]["image"].partition(":")
+    assert name
+    assert tag not in {"", "latest"}
+    assert "ports" not in SERVICES[service]
+    assert "privileged" not in SERVICES[service]
+
+
+def test_no_password_has_a_default() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    for service in SERVICES.values():
+        for name, value in service["environment"].items():
+            if value is not None and ("PASSWORD" in name or name.endswith("URL")):
+                assert NEEDED.search(value), name
+    assert not re.search(r"\$\{[A-Z_]*PASSWORD(:?-|})", text)
+    assert {"POSTGRES_PASSWORD", "DATABASE_PASSWORD", "REDIS_PASSWORD", "FEEDS"} == set(NEEDED.findall(text))
+
+
+def test_the_example_names_every_variable_that_has_to_be_set() -> None:
+    example = (ROOT / ".env.example").read_text()
+    for name in NEEDED.findall((ROOT / "docker-compose.yml").read_text()):
+        assert re.search(rf"^{name}=", example, re.MULTILINE), name
+    assert not re.search(r"^[A-Z_]*PASSWORD=.+", example, re.MULTILINE)
+
+
+@pytest.mark.parametrize("service", WORKERS)
+def test_the_settings_of_a_worker_can_be_read(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(service).items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.kafka.servers == "kafka:9092"
+    assert settings.kafka.idempotence
+    assert settings.postgres.url.get_secret_value().endswith(":a1@postgres:5432/bearometer")
+    assert settings.redis.url.get_secret_value() == "redis://:b2@redis:6379/0"
+    assert (len(settings.ingest.feeds) == 1) is (service == "ingest")
+
+
+@pytest.mark.parametrize("service", WORKERS)
+def test_a_worker_can_do_little_to_its_machine(service: str) -> None:
+    assert SERVICES[service]["read_only"] is True
+    assert SERVICES[service]["cap_drop"] == ["ALL"]
+    assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_servers_have_no_way_out() -> None:
+    assert COMPOSE["networks"]["servers"]["internal"] is True
+    for service in ("kafka", "postgres", "redis", "stream", "migrate"):
+        assert SERVICES[service]["networks"] == ["servers"]
+
+
+@pytest.mark.parametrize("file", DOCKERFILES)
+def test_an_image_has_every_package_and_runs_as_an_ordinary_user(file: str) -> None:
+    text = (ROOT / file).read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = {package.split(".")[0] for package in project["tool"]["setuptools"]["packages"]}
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    for package in packages:
+        assert f"COPY {package} {package}\n" in text
+        assert f"!{package}" in ignored
+    last_stage = text[text.rindex("\nFROM ") :]
+    assert "\nUSER 10001:10001\n" in last_stage
+    assert text.count("-c constraints.txt") == 2
+    stages = {"python"} if " AS python" in text else set()
+    for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE):
+        assert image in stages or re.search(r":[\w.-]*\d", image), image
