@@ -109,8 +109,16 @@ def render_text(message: Message) -> str:
 
 def _seen(spike: Spike) -> str:
     length = length_of_time(spike.end - spike.start)
-    posts, authors = _count(spike.negative, "negative post"), _count(spike.authors, "author")
-    return f"{posts} by {authors} in {length}, {expected_count(spike.expected)} expected"
+    posts = f"{_count(spike.negative, 'negative post')} {_by_authors(spike)}"
+    return f"{posts} in {length}, {expected_count(spike.expected)} expected"
+
+
+def _by_authors(spike: Spike) -> str:
+    # Posts that say the same count once, and all who said it are authors: there can be more of these.
+    repeated = spike.authors > spike.negative
+    return (
+        f"from {_count(spike.authors, 'author')} with repeats" if repeated else f"by {_count(spike.authors, 'author')}"
+    )
 
 
 def _resolved(alert: Alert, symbol: str) -> str:
@@ -125,7 +133,7 @@ def _facts(alert: Alert, settings: AlertSettings, resolved: bool) -> tuple[tuple
         facts.append(("Over at", time_utc(alert.resolved_at)))
     facts += [
         ("Worst window" if resolved else "Window", f"{time_utc(spike.start)} to {time_utc(spike.end)}"),
-        ("Seen", f"{_count(spike.negative, 'distinct negative post')} by {_count(spike.authors, 'author')}"),
+        ("Seen", f"{_count(spike.negative, 'distinct negative post')} {_by_authors(spike)}"),
         ("Expected", f"{expected_count(spike.expected)}, from the symbol's own past"),
         ("Odds", f"{odds(spike.p_value)} that chance alone does this in one window"),
         ("Rule", f"{plain(alert.rule, 100)}: {false_alert_budget(settings.false_alerts_per_symbol_year)}"),

@@ -99,7 +99,7 @@ class Monitor:
 
     @property
     def as_of(self) -> datetime | None:
-        """The last tick that was looked at; None before the first."""
+        """The tick up to which everything was looked at; None before the first `advance`. It never goes back."""
         return None if self._tick is None else _moment(self._tick * self._step)
 
     def add(self, negatives: Iterable[NegativeMention]) -> None:
@@ -120,10 +120,10 @@ class Monitor:
             self._activate(period)
 
     def advance(self, until: datetime, looks: int | None = None) -> Advance:
-        """Look at everything on the ticks after `as_of` up to `until`, and move `as_of` there.
+        """Look at everything on the ticks after `as_of` up to `until`, and move `as_of` to the last of them.
 
-        It stops at an earlier tick once it has looked `looks` times. `as_of` is never after `until`; when it has
-        not moved, nothing is left to do up to `until`.
+        It stops at an earlier tick once it has looked `looks` times. `as_of` moves although nothing negative is
+        known, and never past `until`; when it has not moved, nothing is left to do up to `until`.
         """
         last = _microseconds(until) // self._step
         if self._tick is None:

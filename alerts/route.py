@@ -22,9 +22,9 @@ def build_notifiers(settings: Settings, clock: Clock | None = None) -> list[Noti
         notifiers.append(ConsoleNotifier(settings.alerts))
     if settings.alerts.directory is not None:
         notifiers.append(DirectoryNotifier(settings.alerts.directory, settings.alerts, clock))
-    if settings.slack.webhook_url is not None:
+    if settings.slack.webhook_url is not None and settings.alerts.notify:
         notifiers.append(SlackNotifier(settings.slack, settings.alerts, clock))
-    if settings.email.host is not None:
+    if settings.email.host is not None and settings.alerts.notify:
         if not settings.email.recipients:
             message = "`email.recipients` is empty; it must name who is told, since `email.host` is set"
             raise Misconfigured(message)

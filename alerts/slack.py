@@ -232,7 +232,7 @@ def _retry_after(value: str | None, clock: Clock) -> float | None:
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(value) - clock.now()).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
 

@@ -157,6 +157,7 @@ class AlertSettings(_Group):
         gt=0,
         description="spikes that ended longer ago than this are recorded and not sent; none: all sent",
     )
+    notify: bool = Field(True, description="false: nobody is told by Slack or mail, whatever is configured")
     console: bool = Field(False, description="print alerts to standard output")
     directory: Path | None = Field(None, description="write each message here, as a person would see it")
     max_attempts: int = Field(20, ge=1, description="a message is given up after this many tries")

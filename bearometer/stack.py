@@ -1,8 +1,10 @@
 """The whole monitor on this machine: real servers from wheels, and the workers as they run in production."""
 
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -61,17 +63,23 @@ def open_run_dir(run_dir: Path | None, *, keep: bool) -> Iterator[Path]:
 
 
 @contextmanager
-def start_stack(run_dir: Path, clock: Clock, *, stream_workers: int = 1, durable: bool = True) -> Iterator[Stack]:
+def start_stack(
+    run_dir: Path, clock: Clock, *, stream_workers: int = 1, durable: bool = True, notify: bool = True
+) -> Iterator[Stack]:
     """Start servers and workers in `run_dir`; stop them all at the end, whatever happens.
 
-    `durable=False` is for a run directory that is thrown away: rows outlive any crash but the machine's. Sets this
-    process's `BEAROMETER_…` variables to the servers that it started. Blocks until the servers answer; the workers may
-    still be starting.
+    `durable=False` is for a run directory that is thrown away: rows outlive any crash but the machine's. Without
+    `notify` alerts go to the folder of messages only, whatever Slack and mail settings there are. Sets this process's
+    `BEAROMETER_…` variables to what it started. Blocks until the servers answer; the workers may still be starting.
+    SIGTERM ends it as Ctrl-C does.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Servers(run_dir, durable=durable) as servers:
         environment = {
             **servers.environment,
             "BEAROMETER_ALERTS__DIRECTORY": str(servers.run_dir / "messages"),
+            "BEAROMETER_ALERTS__NOTIFY": str(notify).lower(),
         }
         os.environ.update(environment)
         settings = load_settings()

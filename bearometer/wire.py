@@ -56,7 +56,7 @@ def decode(value: bytes | None) -> Post | Heartbeat:
                 return Heartbeat(source=_text(fields["source"]), at=_time(fields["at"]))
             case other:
                 raise Rejected(Reason.UNDECODABLE, f"unknown type {other!r}")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise Rejected(Reason.UNDECODABLE, f"{type(error).__name__}: {error}") from error
 
 
@@ -82,7 +82,7 @@ def decode_dead_letter(value: bytes | None) -> DeadLetter:
             key=_bytes(fields["key"]),
             value=_bytes(fields["value"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise Rejected(Reason.UNDECODABLE, f"{type(error).__name__}: {error}") from error
 
 

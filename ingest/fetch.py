@@ -152,7 +152,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
         return float(min(int(value[:9]), _MAX_RETRY_AFTER_SECONDS))
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return min(max((moment - now).total_seconds(), 0.0), _MAX_RETRY_AFTER_SECONDS)

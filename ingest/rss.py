@@ -118,13 +118,17 @@ class RssSource:
         return not known
 
     def _parse(self, feed: _Feed, body: bytes, content_type: str) -> list[RawPost]:
-        # As a file object: feedparser would take bytes for an address, and fetch it.
-        parsed = feedparser.parse(
-            io.BytesIO(body),
-            response_headers={"content-type": content_type} if content_type else {},
-            sanitize_html=False,
-            resolve_relative_uris=False,
-        )
+        try:
+            # As a file object: feedparser would take bytes for an address, and fetch it.
+            parsed = feedparser.parse(
+                io.BytesIO(body),
+                response_headers={"content-type": content_type} if content_type else {},
+                sanitize_html=False,
+                resolve_relative_uris=False,
+            )
+        except Exception as error:  # such as OverflowError for &#99999999999; one feed must not end all others
+            message = f"{shown_url(feed.settings.url)} cannot be parsed: {type(error).__name__}"
+            raise Transient(message) from error
         if not parsed.get("version") and not parsed.entries:
             message = f"{shown_url(feed.settings.url)} is neither RSS nor Atom"
             raise Transient(message)

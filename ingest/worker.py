@@ -31,7 +31,7 @@ _MAX_BACKOFF_SECONDS = 30.0
 _SLICE_SECONDS = 0.2
 _DUE_SECONDS = 0.001
 """A wait shorter than this is over: a clock may have no finer ticks."""
-_LAST_FLUSH_SECONDS = 10.0
+_FLUSH_SECONDS = 10.0
 
 
 class PostSink(Protocol):
@@ -161,8 +161,12 @@ class _Loop:
                 return True
 
     def flush(self) -> None:
-        if not self.until_taken(self._publisher.flush):
-            self._publisher.flush(_LAST_FLUSH_SECONDS)
+        def flush() -> None:
+            self._publisher.flush(_FLUSH_SECONDS)
+
+        # Once we are told to stop there is one more try: whoever stops us does not wait for a minute.
+        if self.stop.is_set() or not self.until_taken(flush):
+            flush()
 
     def _publish(self, raw: RawPost) -> None:
         post = normalise(raw, raw.source or self._source.name, self._settings, self._clock.now())

@@ -6,6 +6,8 @@ import re
 __all__ = ["clean"]
 
 _LINK = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|\bt\.co/\S+", re.IGNORECASE)
+_LONG_NUMBER = re.compile(r"&#[0-9]{8,};?")
+"""No character has so many digits, and `html.unescape` raises on more than 4,300."""
 _SPACE = re.compile(r"\s+")
 
 
@@ -14,5 +16,5 @@ def clean(text: str) -> str:
 
     Links go because they are noise to the model: of a shortened address nothing can be learned but its letters.
     """
-    unlinked = _LINK.sub(" ", html.unescape(text))
+    unlinked = _LINK.sub(" ", html.unescape(_LONG_NUMBER.sub(" ", text)))
     return _SPACE.sub(" ", unlinked).strip()

@@ -37,6 +37,7 @@ def connect(settings: PostgresSettings) -> Engine:
             "keepalives_idle": 15,
             "keepalives_interval": 5,
             "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,  # milliseconds; keep-alives do not run while something sent is unanswered
         },
     )
 

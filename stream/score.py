@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 _FIRST_RETRY_SECONDS = 0.2
 _LAST_RETRY_SECONDS = 15.0
+_MAX_KEPT_BYTES = 600_000
+"""Longer messages go to the dead letters without their bytes: in base64 they would be too large for a broker's usual
+limit of a megabyte, and a letter that cannot be published would stop every worker in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +198,20 @@ class BatchScorer:
             wait = min(wait * 2, _LAST_RETRY_SECONDS)
 
     def _bury(self, message: Message, rejection: Rejected) -> DeadLetter:
+        key, value, detail = message.key, message.value, rejection.detail[:500]
+        size = len(key or b"") + len(value or b"")
+        if size > _MAX_KEPT_BYTES:
+            key, value = None, None
+            detail = f"{size} bytes, too many to be kept here; they lie at this topic and offset. {detail}"
         return DeadLetter(
             reason=rejection.reason,
-            detail=rejection.detail[:500],
+            detail=detail,
             topic=message.topic,
             partition=message.partition,
             offset=message.offset,
             failed_at=self._clock.now(),
-            key=message.key,
-            value=message.value,
+            key=key,
+            value=value,
         )
 
 
@@ -217,7 +225,8 @@ def _join(post: Post, judgement: Judgement, model: str) -> Scored:
 def _find_progress(batch: Batch) -> list[Progress]:
     newest: dict[tuple[str, int], datetime] = {}
     for message, moment in (
-        *((m, p.published_at) for m, p, _ in batch.posts),
+        # A post from the future (a feed with a wrong time zone) must not make all others late.
+        *((m, min(p.published_at, p.ingested_at)) for m, p, _ in batch.posts),
         *((m, h.at) for m, h in batch.heartbeats),
     ):
         place = (message.topic, message.partition)

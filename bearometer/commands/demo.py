@@ -59,6 +59,7 @@ def demo(
         for name, description in SCENARIOS.items():
             typer.echo(f"{name:<16}{description}")
         return
+    import shutil
     import tempfile
 
     from bearometer.bars import show_bars
@@ -73,7 +74,7 @@ def demo(
         story = write_scenario(posts, scenario, seed, clock.now())
         typer.echo(f"{story.posts:,} posts about {len(story.symbols)} invented companies, two weeks, seed {seed}.")
         typer.echo("Starting a broker, Postgres, Redis and the workers …")
-        with start_stack(stack_dir, clock, durable=run_dir is not None) as stack:
+        with start_stack(stack_dir, clock, durable=run_dir is not None, notify=False) as stack:
             source = ReplaySource(posts, stack.settings.ingest, clock, name="demo")
             with show_bars() as bars:
                 result = replay_through(source, stack.settings, stack.stores, clock, bars, pause=stack.workers.wait)
@@ -85,10 +86,10 @@ def demo(
             _show_queries(stack, story)
             if keep:
                 leave_up(stack)
-            else:
-                typer.echo(
-                    f"\nThe stack is stopped; `bearometer demo --keep` leaves it up. Everything lies in {stack_dir}."
-                )
+        if run_dir is None:
+            # Each demo would leave some 70 MB of tables behind; what a person may want to look at is small.
+            shutil.rmtree(stack_dir / "postgres", ignore_errors=True)
+        typer.echo(f"\nAll is stopped; `bearometer demo --keep` leaves it up. Messages and logs stay in {stack_dir}.")
 
 
 def _show_alerts(stack: "Stack", alerts: "tuple[Alert, ...]", story: "ScenarioSummary") -> None:

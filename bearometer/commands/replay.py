@@ -53,6 +53,9 @@ def replay(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up at the end, until Ctrl-C.")] = False,
     workers: Annotated[int, typer.Option(help="Stream workers to start.", min=1, max=64)] = 1,
+    notify: Annotated[
+        bool, typer.Option("--notify", help="With --embedded: tell people too, by the Slack and mail settings.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check the file; publish nothing.")] = False,
 ) -> None:
     """Publish the posts of a file as if they were written now, in their own order and at a chosen speed.
@@ -83,7 +86,7 @@ def replay(
     if dry_run:
         _rehearse(replayed, settings.ingest, clock)
     elif embedded:
-        _replay_embedded(replayed, clock, summary=summary, run_dir=run_dir, keep=keep, workers=workers)
+        _replay_embedded(replayed, clock, summary=summary, run_dir=run_dir, keep=keep, workers=workers, notify=notify)
     else:
         _replay_to_broker(replayed, settings, clock, summary)
     if replayed.truncated:
@@ -154,7 +157,14 @@ def _describe(reasons: "Counter[Reason]") -> str:
 
 
 def _replay_embedded(
-    source: "ReplaySource", clock: "Clock", *, summary: Path | None, run_dir: Path | None, keep: bool, workers: int
+    source: "ReplaySource",
+    clock: "Clock",
+    *,
+    summary: Path | None,
+    run_dir: Path | None,
+    keep: bool,
+    workers: int,
+    notify: bool,
 ) -> None:
     from bearometer.bars import show_bars
     from bearometer.replay import replay_through
@@ -162,7 +172,7 @@ def _replay_embedded(
 
     with (
         open_run_dir(run_dir, keep=keep) as folder,
-        start_stack(folder, clock, stream_workers=workers, durable=run_dir is not None) as stack,
+        start_stack(folder, clock, stream_workers=workers, durable=run_dir is not None, notify=notify) as stack,
     ):
         with show_bars() as bars:
             result = replay_through(

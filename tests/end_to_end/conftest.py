@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-SET_BY_THE_STACK = ("KAFKA__SERVERS", "KAFKA__IDEMPOTENCE", "POSTGRES__URL", "REDIS__URL", "ALERTS__DIRECTORY")
+SET_BY_THE_STACK = (
+    "KAFKA__SERVERS",
+    "KAFKA__IDEMPOTENCE",
+    "POSTGRES__URL",
+    "REDIS__URL",
+    "ALERTS__DIRECTORY",
+    "ALERTS__NOTIFY",
+)
 
 
 @pytest.fixture

@@ -24,9 +24,6 @@ END = datetime(2026, 3, 16, tzinfo=UTC)
 KILLS = 10
 
 
-KILLS = 10
-
-
 @pytest.fixture
 def slack() -> Iterator[SlackReceiver]:
     with SlackReceiver() as receiver:

@@ -227,8 +227,12 @@ def test_a_feed_that_asks_for_patience_gets_it(server: FeedServer, after: str) -
     assert len(server.requests) == 2
 
 
-def test_feeds_take_turns_and_a_bad_one_does_not_hold_up_the_others(server: FeedServer) -> None:
-    server.answers |= {"/good": reply(200, rss(item(1))), "/bad": reply(200, b"<html>no feed</html>")}
+@pytest.mark.parametrize(
+    "bad",
+    [b"<html>no feed</html>", b"<rss version='2.0'><channel><item><title>a & &#99999999999;</title></item></channel>"],
+)
+def test_feeds_take_turns_and_a_bad_one_does_not_hold_up_the_others(server: FeedServer, bad: bytes) -> None:
+    server.answers |= {"/good": reply(200, rss(item(1))), "/bad": reply(200, bad)}
     clock = ManualClock(NOW)
     feeds = [FeedSettings(url=f"{server.url}/{name}", interval_seconds=60) for name in ("bad", "good")]
     assert len(run_for(RssSource(settings(*feeds), clock), clock, 10)) == 1
@@ -402,7 +406,15 @@ def test_without_feeds_the_setting_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("5", 5.0), ("9" * 50, 86_400.0), (None, None), ("soon", None), ("-1", None)]
+    ("value", "seconds"),
+    [
+        ("5", 5.0),
+        ("9" * 50, 86_400.0),
+        (None, None),
+        ("soon", None),
+        ("-1", None),
+        (f"Mon, 02 Mar 2026 12:00:00 +{'9' * 20}", None),
+    ],
 )
 def test_retry_after_is_read_within_limits(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, NOW) == seconds

@@ -21,7 +21,7 @@ from storage.alerts import AlertStore
 from storage.database import connect
 from storage.posts import PostStore
 from tests.conditions import WaitUntil
-from tests.stored_samples import scored
+from tests.stored_samples import CALM, scored
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 CRASH = START + timedelta(days=10, hours=14)
@@ -184,3 +184,22 @@ def test_without_posts_nothing_moves(engine: Engine, wait_until: WaitUntil) -> N
     with Watch(engine).running() as watch:
         wait_until(lambda: len(watch.reports) > 2)
     assert {(r.watermark, r.as_of) for r in watch.reports} == {(None, None)}
+
+
+def test_event_time_is_committed_although_nothing_negative_was_ever_stored(
+    engine: Engine, wait_until: WaitUntil
+) -> None:
+    calm = [
+        scored(f"{day}", sentiment=CALM, published_at=START + timedelta(days=day), fingerprint=f"f{day}")
+        for day in range(10)
+    ]
+    save(engine, calm, END)
+    with Watch(engine).running() as watch:
+        wait_until(lambda: watch.has_reached(END))
+    assert AlertStore(engine).as_of() == END
+    save(engine, [], END + timedelta(minutes=63))
+    with Watch(engine).running() as restarted:
+        wait_until(lambda: restarted.has_reached(END + timedelta(hours=1)))
+    assert AlertStore(engine).as_of() == END + timedelta(hours=1)
+    assert {report.negatives for report in watch.reports + restarted.reports} == {0}
+    assert alerts_of(engine) == []

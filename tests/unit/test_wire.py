@@ -78,6 +78,7 @@ def test_any_bytes_are_decoded_or_rejected(value: bytes) -> None:
         {"followers": "many"},
         {"symbols": 5},
         {"published_at": "soon"},
+        {"published_at": "0001-01-01T00:00:00+05:00"},
         {"id": "test:" + "1" * 1_200},
         {"symbols": ["\u20ac" * 401]},
     ],

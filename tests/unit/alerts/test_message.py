@@ -1,4 +1,5 @@
 import unicodedata
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -27,6 +28,13 @@ SETTINGS = AlertSettings()
 def test_the_headline_tells_the_whole_story() -> None:
     message = compose(make_delivery(), SETTINGS)
     assert message.headline == ("HBRM: 15 negative posts by 14 authors in 24 h, 0.1 expected; odds 1 in 10^15")
+
+
+def test_more_authors_than_distinct_posts_are_explained_by_repeats() -> None:
+    alert = make_alert()
+    widely_shared = make_alert(peak=replace(alert.peak, authors=40))
+    headline = compose(make_delivery(widely_shared), SETTINGS).headline
+    assert headline.startswith("HBRM: 15 negative posts from 40 authors with repeats in 24 h")
 
 
 def test_the_text_holds_the_evidence() -> None:

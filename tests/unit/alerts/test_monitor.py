@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from alerts.baseline import learn_baseline
 from alerts.distinct import DistinctWindow, Entry, count_distinct
 from alerts.lifecycle import follow
-from alerts.monitor import Monitor, Notice, first_needed
+from alerts.monitor import Advance, Monitor, Notice, first_needed
 from alerts.spike import look_at
 from bearometer.alert import Alert, AlertState, Evidence, NotificationReason
 from bearometer.mention import NegativeMention
@@ -37,6 +37,13 @@ def chatter(days: int, per_day: float, symbol: str = "ACME", seed: int = 1) -> l
 
 def crash(at: datetime, posts: int = 15, symbol: str = "ACME") -> list[NegativeMention]:
     return [mention(at + n * timedelta(minutes=4), symbol, author=f"a{n}") for n in range(posts)]
+
+
+def said(table: Iterable[tuple[datetime, int]], symbol: str = "ACME") -> list[NegativeMention]:
+    """So many from each moment on, a minute apart, each by an author and in words of its own."""
+    return [
+        mention(at + n * timedelta(minutes=1), symbol, author=f"{at} {n}") for at, count in table for n in range(count)
+    ]
 
 
 def fired(notices: Iterable[Notice]) -> list[tuple[str, datetime]]:
@@ -178,6 +185,35 @@ def test_event_time_stays_behind_the_watermark_on_a_grid() -> None:
     assert monitor.as_of == START + timedelta(minutes=10)
 
 
+def test_event_time_follows_the_watermark_although_nothing_negative_was_ever_said() -> None:
+    monitor = Monitor(AlertSettings(step_seconds=300))
+    for watermark, as_of in [
+        (timedelta(minutes=4), timedelta(0)),
+        (timedelta(minutes=5), timedelta(minutes=5)),
+        (timedelta(days=200, minutes=13), timedelta(days=200, minutes=10)),
+        (timedelta(minutes=5), timedelta(days=200, minutes=10)),
+    ]:
+        assert monitor.advance(START + watermark) == Advance()
+        assert monitor.as_of == START + as_of
+
+
+@pytest.mark.parametrize(
+    ("said_at", "as_of"),
+    [
+        (timedelta(minutes=8), timedelta(minutes=10)),
+        (timedelta(minutes=58), timedelta(hours=1)),
+        (timedelta(minutes=88), timedelta(hours=1)),  # one partition's news, ahead of the watermark
+    ],
+)
+def test_event_time_begins_at_the_first_mention_and_not_after_the_watermark(
+    said_at: timedelta, as_of: timedelta
+) -> None:
+    monitor = Monitor(AlertSettings(step_seconds=300))
+    monitor.add([mention(START + said_at), mention(START + said_at + timedelta(minutes=5))])
+    monitor.advance(START + HOUR, looks=1)
+    assert monitor.as_of == START + as_of
+
+
 def test_a_late_crash_is_found_on_the_next_tick() -> None:
     at = START + timedelta(days=14, hours=10)
     monitor = Monitor(AlertSettings())
@@ -186,6 +222,66 @@ def test_a_late_crash_is_found_on_the_next_tick() -> None:
     monitor.add(crash(at))
     notices = monitor.advance(at + timedelta(hours=4)).notices
     assert fired(notices) == [("ACME", at + timedelta(hours=3, minutes=5))]
+
+
+@pytest.mark.parametrize(
+    ("known_late", "spikes"),
+    [
+        ([], 1),
+        ([(START + timedelta(days=day), 12) for day in range(1, 13)], 0),
+    ],
+    ids=["a silent past", "a busy past"],
+)
+def test_a_past_that_becomes_known_late_is_learned_before_the_next_look(
+    known_late: list[tuple[datetime, int]], spikes: int
+) -> None:
+    morning = START + timedelta(days=14, hours=9)
+    monitor = Monitor(AlertSettings(min_posts=1))
+    monitor.add([mention(START, "BUSY"), mention(morning)])
+    monitor.advance(morning + HOUR)  # from here on a baseline of ACME is kept: nothing was said of it before
+    monitor.add(said([*known_late, (morning + 2 * HOUR, 12)]))
+    assert len(fired(monitor.advance(morning + 3 * HOUR).notices)) == spikes
+
+
+@pytest.mark.parametrize(
+    ("watched_before", "starts_after"),
+    [
+        (timedelta(0), []),
+        (timedelta(days=1), []),
+        (timedelta(days=3), [timedelta(hours=2, minutes=5)]),
+        (timedelta(days=10), [timedelta(hours=2, minutes=5)]),
+    ],
+)
+def test_when_watching_turns_out_to_have_begun_earlier_everybody_is_looked_at_again_on_the_next_tick(
+    watched_before: timedelta, starts_after: list[timedelta]
+) -> None:
+    at = START + timedelta(days=1, hours=10)
+    monitor = Monitor(AlertSettings())
+    monitor.add([mention(START, "BUSY"), *crash(at)])
+    assert not monitor.advance(at + 2 * HOUR).notices  # too little of the past is known
+    monitor.add([mention(START - watched_before, "BUSY")])
+    notices = monitor.advance(at + 3 * HOUR).notices  # and nothing new is said of ACME
+    assert fired(notices) == [("ACME", at + after) for after in starts_after]
+
+
+@pytest.mark.parametrize(
+    ("pending_seconds", "state", "told"),
+    [(0, AlertState.FIRING, [NotificationReason.RESOLVED]), (6 * 3600, AlertState.PENDING, [])],
+)
+def test_an_open_alert_ends_after_a_restart_although_nothing_is_known_of_its_symbol_any_more(
+    pending_seconds: int, state: AlertState, told: list[NotificationReason]
+) -> None:
+    at = START + timedelta(days=14)
+    rules = AlertSettings(pending_seconds=pending_seconds)
+    monitor = Monitor(rules)
+    monitor.add([mention(START, "BUSY"), *crash(at)])
+    [alert] = monitor.advance(at + 2 * HOUR).alerts
+    assert alert.state is state
+
+    restarted = Monitor(rules, monitor.as_of, [alert])
+    ended = restarted.advance(at + timedelta(days=1))
+    assert [(a.id, a.state) for a in ended.alerts] == [(alert.id, AlertState.RESOLVED)]
+    assert [n.reason for n in ended.notices] == told
 
 
 def test_a_backlog_is_worked_off_in_bounded_steps_with_the_same_result() -> None:

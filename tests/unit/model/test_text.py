@@ -17,6 +17,7 @@ from model.text import clean
         ("Bread &amp; Butter &lt;up&gt;", "Bread & Butter <up>"),
         ("  two\n\nlines\tand\u00a0more ", "two lines and more"),
         ("nothing at.com/all to do, $BRK.B", "nothing at.com/all to do, $BRK.B"),
+        (f"up &#{'9' * 5_000}; down", "up down"),
     ],
 )
 def test_links_escapes_and_white_space_go(text: str, cleaned: str) -> None:

@@ -7,7 +7,7 @@ from bearometer.clock import ManualClock
 from bearometer.errors import Unavailable
 from bearometer.post import Heartbeat
 from bearometer.progress import Progress
-from bearometer.wire import encode
+from bearometer.wire import encode, encode_dead_letter
 from stream.score import BatchScorer, Message, Outcome
 from tests.fakes import NOON, KeywordClassifier, MemoryPosts, MemoryWindows, make_post, scores_of
 
@@ -94,6 +94,21 @@ def test_progress_counts_every_message_and_takes_event_time_from_posts_and_heart
     later = NOON + timedelta(hours=3)
     bench.score(encode(make_post("1")), encode(Heartbeat("test", later)), b"broken")
     assert bench.posts.progress == {("posts", 0): Progress("posts", 0, 3, later)}
+
+
+def test_a_post_from_the_future_moves_event_time_to_the_present_only() -> None:
+    bench = Bench()
+    post = make_post("1", published_at=NOON + timedelta(hours=20))
+    bench.score(encode(post))
+    assert bench.posts.progress == {("posts", 0): Progress("posts", 0, 1, post.ingested_at)}
+
+
+def test_a_dead_letter_that_no_broker_would_take_goes_without_its_bytes() -> None:
+    bench = Bench()
+    (letter,) = bench.score(b"x" * 900_000).dead
+    assert (letter.key, letter.value) == (None, None)
+    assert letter.detail.startswith("900003 bytes")
+    assert len(encode_dead_letter(letter)) < 1_000_000
 
 
 def test_a_batch_without_readable_time_moves_the_offset_only() -> None:
