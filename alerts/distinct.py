@@ -60,6 +60,11 @@ class DistinctWindow:
         """When the first entry to leave was published."""
         return self._by_time[0].at if self._by_time else None
 
+    @property
+    def may_rise(self) -> bool:
+        """Whether the count can rise by entries leaving: an author's next post then becomes the first."""
+        return len(self._by_time) > len(self._by_author)
+
     def add(self, entry: Entry) -> None:
         """Take an entry in; one that is already there changes nothing."""
         posts = self._by_author.setdefault(entry.author, [])

@@ -50,7 +50,7 @@ class EmailNotifier:
         """Hand the mail over; returning means that the server has taken it for the recipient.
 
         The same delivery always has the same Message-ID, so that a receiver can drop a repeat. Raises Transient
-        for connection trouble, TLS trouble and 4xx replies, Failed for 5xx replies and a refused login; none of
+        for connection trouble, TLS trouble, a refused login and 4xx replies, Failed for other 5xx replies; none of
         their texts holds the password.
         """
         sender = parse_address(self._settings.sender, "email.sender")
@@ -63,8 +63,8 @@ class EmailNotifier:
 def check(settings: EmailSettings) -> None:
     """Connect, secure the connection, log in and leave again, without sending anything.
 
-    Raises Misconfigured for a wrong setting, Unavailable when the server cannot be reached or trusted, and Failed
-    when it refuses the login.
+    Raises Misconfigured for a wrong setting, and Unavailable when the server cannot be reached or trusted, or refuses
+    the login.
     """
     _check_settings(settings)
     parse_address(settings.sender, "email.sender")
@@ -164,8 +164,9 @@ def _translated_errors(settings: EmailSettings) -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:
+        # A person can mend a password, and the alerts of that hour must not be given up meanwhile.
         message = f"{where} refuses the login of {settings.username}: {_reply(error.smtp_code, b'')}"
-        raise (Transient(message) if error.smtp_code < 500 else Failed(message)) from None
+        raise Unavailable(message) from None
     except smtplib.SMTPRecipientsRefused as error:
         code, said = next(iter(error.recipients.values()))
         address = next(iter(error.recipients))

@@ -183,6 +183,9 @@ class Monitor:
         if symbol.alert is not None and is_over_and_done(symbol.alert, _moment(now), self._settings):
             symbol.alert = None
         if symbol.alert is None and symbol.window.count < self._settings.min_posts:
+            # When an author's first post leaves, the next one's text begins to count: fewer posts can be more texts.
+            if symbol.window.may_rise and symbol.window.oldest is not None:
+                self._plan(name, max(tick + 1, -(-(symbol.window.oldest + self._window) // self._step)))
             return None, None
         start, end = self._span(self._closed(tick))
         if symbol.learned is None or symbol.learned[:2] != (start, end):
@@ -267,6 +270,7 @@ class Monitor:
         oldest = closed - self._history - 1
         del self._active[: bisect_left(self._active, oldest)]
         for name, symbol in list(self._symbols.items()):
+            symbol.window.expire(closed * self._window)
             for period in [p for p in symbol.periods if p < oldest]:
                 del symbol.periods[period]
             if not (symbol.periods or symbol.upcoming or symbol.window.authors or symbol.alert):

@@ -37,7 +37,7 @@ class WatchReport:
     watermark: datetime | None
     """How far event time has come in the stores; None when nothing was stored yet."""
     as_of: datetime | None
-    """How far it was evaluated: the last tick at or before the watermark; None while that is None."""
+    """How far it was evaluated: the last tick before the watermark; None while that is None."""
     negatives: int
     """Negative mentions that were new."""
     fired: int
@@ -113,7 +113,8 @@ class _Evaluator:
         told: list[NotificationReason] = []
         while poll.watermark is not None and not stop.is_set():
             before = self._monitor.as_of
-            advance = self._monitor.advance(poll.watermark, LOOKS_PER_COMMIT)
+            # Posts of the watermark's very moment may still come: many data sets have dates and no times.
+            advance = self._monitor.advance(poll.watermark - timedelta(microseconds=1), LOOKS_PER_COMMIT)
             as_of = self._monitor.as_of
             if as_of is None or as_of == before:
                 break

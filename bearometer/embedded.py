@@ -7,9 +7,11 @@ that happens. What is written to Postgres stays in the run directory; the broker
 from pathlib import Path
 from types import TracebackType
 
+from bearometer.child import last_line
 from bearometer.embedded_broker import Broker
 from bearometer.embedded_postgres import Postgres
 from bearometer.embedded_redis import Redis
+from bearometer.errors import Failed
 from bearometer.run_dir import RunDir
 
 __all__ = ["Servers"]
@@ -54,6 +56,13 @@ class Servers:
         except BaseException:
             self.stop()
             raise
+
+    def check(self) -> None:
+        """Raise Failed, in one line, with the last words of a server that has ended by itself."""
+        for server in (self.broker, self.redis, self.postgres):
+            if server.pid is None:
+                message = f"{server.name} has ended: {last_line(server.log)}; see {server.log}"
+                raise Failed(message)
 
     def stop(self) -> None:
         """Stop all and block until they are gone; safe to call twice."""

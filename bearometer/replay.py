@@ -88,12 +88,20 @@ def publish_source(
     clock: Clock,
     on_report: Callable[[IngestReport], None],
     on_rejected: Callable[[Unreadable], None] | None = None,
+    *,
+    shared: bool = False,
 ) -> Published:
     """Publish everything that a source has, and return when the broker has acknowledged all of it.
 
-    Event time is then moved on past the last post, so far that a spike in the last hours is seen to its end.
+    Event time is then moved on past the last post, so far that a spike in the last hours is seen to its end; on a topic
+    that is `shared` with live sources not past the present, or all that these say would be late.
     """
     beyond = 2 * parse_window(settings.alerts.window) + timedelta(seconds=settings.alerts.clear_seconds)
+    present = clock.now()
+
+    def last_heartbeat(newest: datetime) -> datetime:
+        return max(newest, min(newest + beyond, present)) if shared else newest + beyond
+
     with closing(Publisher(settings.kafka, settings.ingest)) as publisher:
         report = run_ingest(
             source,
@@ -103,11 +111,11 @@ def publish_source(
             on_report,
             threading.Event(),
             on_rejected=on_rejected,
-            final_heartbeat_after=beyond,
+            last_heartbeat=last_heartbeat,
         )
         publisher.flush()
         next_offsets = dict(publisher.next_offsets)
-    until = report.last_published_at + beyond if report.last_published_at else None
+    until = last_heartbeat(report.last_published_at) if report.last_published_at else None
     return Published(report, next_offsets, until)
 
 
@@ -120,10 +128,11 @@ def replay_through(
     *,
     pause: Callable[[float], None],
     on_rejected: Callable[[Unreadable], None] | None = None,
+    shared: bool = False,
 ) -> ReplaySummary:
     """Publish a source, wait until the running workers have handled all of it, and sum up.
 
-    `pause` waits so many seconds, and raises when a worker was given up.
+    `pause` waits so many seconds, and raises when a worker was given up; `shared` is as in `publish_source`.
     """
     started = clock.monotonic()
 
@@ -131,7 +140,7 @@ def replay_through(
         note = f"{report.read:,} rows, {report.rejected:,} rejected"
         bars.set("read", source.bytes_read / max(source.bytes_total, 1), note)
 
-    published = publish_source(source, settings, clock, on_report, on_rejected)
+    published = publish_source(source, settings, clock, on_report, on_rejected, shared=shared)
     bars.set("read", 1.0, f"{published.report.read:,} rows, {published.report.rejected:,} rejected")
     Watcher(settings, *stores, clock).wait(published, lambda share: bars.set("scored", share), pause)
     return summarise(source, published, settings, stores, clock.monotonic() - started)
@@ -182,7 +191,7 @@ class Watcher:
         return sum(min(offsets.get(partition, 0), offset) for partition, offset in published.next_offsets.items())
 
     def _has_reached(self, until: datetime | None, as_of: datetime | None) -> bool:
-        return until is None or (as_of is not None and as_of > until - timedelta(seconds=self._step_seconds))
+        return until is None or (as_of is not None and as_of >= until - timedelta(seconds=self._step_seconds))
 
 
 def summarise(

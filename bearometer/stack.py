@@ -23,6 +23,8 @@ from storage.windows import WindowStore
 
 __all__ = ["Stack", "leave_up", "open_run_dir", "start_stack"]
 
+_LOOK_SECONDS = 2.0
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -43,6 +45,11 @@ class Stack:
     def run_dir(self) -> Path:
         """Where everything of this run lies."""
         return self.servers.run_dir
+
+    def wait(self, seconds: float) -> None:
+        """Block for this long; raises Failed when a server has ended or a worker was given up."""
+        self.servers.check()
+        self.workers.wait(seconds)
 
     @property
     def messages_dir(self) -> Path:
@@ -98,11 +105,11 @@ def start_stack(
 
 
 def leave_up(stack: Stack) -> None:
-    """Say how to reach a running stack, and wait for Ctrl-C or SIGTERM; raises Failed when a worker is given up."""
+    """Say how to reach a running stack, and wait for Ctrl-C or SIGTERM; raises Failed as `Stack.wait` does."""
     print(f"\nThe stack stays up until Ctrl-C. Everything lies in {stack.run_dir}. To look at it from another shell:")
     for name, value in stack.servers.environment.items():
         print(f"  export {name}='{value}'")
     print("  bearometer sql 'SELECT * FROM alert_history'", flush=True)
     with suppress(KeyboardInterrupt):
         while True:
-            stack.workers.wait(3600.0)
+            stack.wait(_LOOK_SECONDS)

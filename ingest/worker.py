@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from bearometer.clock import Clock
@@ -81,16 +81,17 @@ def run_ingest(
     stop: threading.Event | None = None,
     *,
     on_rejected: Callable[[Unreadable], None] | None = None,
-    final_heartbeat_after: timedelta | None = None,
+    last_heartbeat: Callable[[datetime], datetime] | None = None,
 ) -> IngestReport:
     """Publish every post of the source; returns at its end, or soon after `stop` is set, with all acknowledged.
 
     What cannot be read or used is counted, given to `on_rejected` (the first 20 are logged otherwise) and left
     behind. While the broker is away the source waits, and nothing is lost. Heartbeats go out every
     `heartbeat_seconds` of the clock and after 2,000 posts: with the present for a live source, with the time of
-    the newest post for a replay. A replay that came to its end is followed by one that is `final_heartbeat_after`
-    later, so that the last windows close. `on_progress` gets the one report that is being written, now and then.
-    Raises Unavailable when it was stopped while the broker was away: then some posts may not have arrived.
+    the newest post for a replay. A replay that came to its end is followed by one that is as late as
+    `last_heartbeat` says of the newest post's time, so that the last windows close. `on_progress` gets the one report
+    that is being written, now and then. Raises Unavailable when it was stopped while the broker was away: then some
+    posts may not have arrived.
     """
     loop = _Loop(source, publisher, settings, clock, stop or threading.Event(), on_rejected or _Log())
     report = loop.report
@@ -102,8 +103,8 @@ def run_ingest(
         if loop.stop.is_set():
             finished = False
             break
-    if finished and final_heartbeat_after is not None and report.last_published_at is not None:
-        last = Heartbeat(source.name, report.last_published_at + final_heartbeat_after)
+    if finished and last_heartbeat is not None and report.last_published_at is not None:
+        last = Heartbeat(source.name, last_heartbeat(report.last_published_at))
         loop.until_taken(lambda: publisher.heartbeat(last))
     loop.flush()
     if on_progress:

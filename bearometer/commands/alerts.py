@@ -101,7 +101,7 @@ def show_alert(
 ) -> None:
     """Show one alert with its evidence, as its message tells it.
 
-    Example: bearometer alerts show 2f6c (see `bearometer alerts list` for the ids)
+    Example: bearometer alerts show negative-spike:WMT (see `bearometer alerts list` for the ids)
     """
     from alerts.message import compose, render_text
     from bearometer.alert import NotificationReason

@@ -77,7 +77,7 @@ def demo(
         with start_stack(stack_dir, clock, durable=run_dir is not None, notify=False) as stack:
             source = ReplaySource(posts, stack.settings.ingest, clock, name="demo")
             with show_bars() as bars:
-                result = replay_through(source, stack.settings, stack.stores, clock, bars, pause=stack.workers.wait)
+                result = replay_through(source, stack.settings, stack.stores, clock, bars, pause=stack.wait)
             typer.echo(
                 f"{result.stored.posts:,} posts scored and stored, {result.stored.repeats:,} of them repeats, in "
                 f"{result.seconds:.1f} s from the first row to the last message."

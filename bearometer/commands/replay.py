@@ -176,7 +176,7 @@ def _replay_embedded(
     ):
         with show_bars() as bars:
             result = replay_through(
-                source, stack.settings, stack.stores, clock, bars, pause=stack.workers.wait, on_rejected=Complaints()
+                source, stack.settings, stack.stores, clock, bars, pause=stack.wait, on_rejected=Complaints()
             )
         _finish(result, summary)
         if keep:
@@ -199,11 +199,19 @@ def _replay_to_broker(source: "ReplaySource", settings: "Settings", clock: "Cloc
                 lambda so_far: bars.set(
                     "read", source.bytes_read / max(source.bytes_total, 1), f"{so_far.read:,} rows"
                 ),
+                shared=True,
             ).report
             typer.echo(f"published {report.published:,} of {report.read:,} rows{_describe(report.reasons)}")
             return
         result = replay_through(
-            source, settings, _open_stores(settings), clock, bars, pause=clock.sleep, on_rejected=Complaints()
+            source,
+            settings,
+            _open_stores(settings),
+            clock,
+            bars,
+            pause=clock.sleep,
+            on_rejected=Complaints(),
+            shared=True,
         )
     _finish(result, summary)
 

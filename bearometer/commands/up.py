@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bearometer.errors import Misconfigured
+from bearometer.errors import Failed, Misconfigured
 from bearometer.logs import start_logging
 from bearometer.settings import load_settings
 
@@ -47,7 +47,15 @@ def up(
     from bearometer.clock import SystemClock
     from bearometer.stack import leave_up, start_stack
 
-    with start_stack(run_dir, SystemClock(), stream_workers=workers) as stack:
+    clock = SystemClock()
+    with start_stack(run_dir, clock, stream_workers=workers) as stack:
+        as_of = stack.alerts.as_of()
+        if as_of is not None and as_of > clock.now():
+            # What is said until then would be late, and nobody would be told of it.
+            message = (
+                f"a replay in {run_dir} has looked for alerts up to {as_of:%Y-%m-%d %H:%M} UTC: name another --run-dir"
+            )
+            raise Failed(message)
         stack.workers.start("ingest", [sys.executable, "-m", "bearometer", "ingest"])
         print(f"Watching {len(settings.ingest.feeds)} feeds; logs in {stack.run_dir / 'logs'}.")
         leave_up(stack)

@@ -153,6 +153,16 @@ def test_the_same_run_directory_keeps_the_rows_of_postgres(run_dir: Path) -> Non
         assert query(servers.postgres.url(), "SHOW fsync") == ["on"]
 
 
+def test_a_server_that_ends_by_itself_is_named(run_dir: Path) -> None:
+    with Servers(run_dir, durable=False) as servers:
+        servers.check()
+        assert servers.redis.pid is not None
+        os.kill(servers.redis.pid, signal.SIGKILL)
+        wait_until(lambda: servers.redis.pid is None)
+        with pytest.raises(Failed, match="redis has ended"):
+            servers.check()
+
+
 def test_a_second_stack_on_the_same_run_directory_is_refused(servers: Servers) -> None:
     with pytest.raises(Failed, match=f"another stack .process {os.getpid()}. is using the run directory"):
         Servers(servers.run_dir).start()

@@ -59,8 +59,9 @@ def history() -> list[Scored]:
     return sorted(posts, key=lambda s: s.post.published_at)
 
 
-def save(engine: Engine, posts: Sequence[Scored], newest_at: datetime) -> None:
-    PostStore(engine).save(posts, [Progress("posts", 0, 1, newest_at)])
+def save(engine: Engine, posts: Sequence[Scored], all_until: datetime) -> None:
+    """Store posts, with event time just past `all_until`: only then is everything of that moment known."""
+    PostStore(engine).save(posts, [Progress("posts", 0, 1, all_until + timedelta(seconds=1))])
 
 
 class Watch:
@@ -203,3 +204,21 @@ def test_event_time_is_committed_although_nothing_negative_was_ever_stored(
     assert AlertStore(engine).as_of() == END + timedelta(hours=1)
     assert {report.negatives for report in watch.reports + restarted.reports} == {0}
     assert alerts_of(engine) == []
+
+
+def test_posts_of_one_moment_are_counted_together_though_they_are_stored_apart(
+    engine: Engine, wait_until: WaitUntil
+) -> None:
+    # A file that has dates and no times: all of a day's posts are of midnight, which is a tick.
+    day = [s for s in history() if s.post.published_at < CRASH]
+    midnight = CRASH.replace(hour=0, minute=0) + timedelta(days=1)
+    storm = [
+        scored(f"storm-{n}", published_at=midnight, fingerprint=f"storm-{n}", author=f"storm-{n}") for n in range(12)
+    ]
+    PostStore(engine).save([*day, *storm[:6]], [Progress("posts", 0, 1, midnight)])
+    with Watch(engine).running() as watch:
+        wait_until(lambda: watch.has_reached(midnight - timedelta(hours=1)))
+        save(engine, storm[6:], midnight + timedelta(days=2))
+        wait_until(lambda: watch.has_reached(midnight + timedelta(days=2)))
+    [alert] = AlertStore(engine).alerts(since=midnight)
+    assert (alert.started_at, alert.peak.negative) == (midnight, 12)

@@ -145,9 +145,9 @@ def test_a_wrong_password_is_one_line_without_the_password(tls: Tls) -> None:
             password=SecretStr("wr0ng-secret"),
             recipients=(RISK,),
         )
-        with pytest.raises(Failed, match="refuses the login of bear: 535") as checked:
+        with pytest.raises(Unavailable, match="refuses the login of bear: 535") as checked:
             check(settings)
-        with pytest.raises(Failed, match="refuses the login of bear: 535") as sent:
+        with pytest.raises(Unavailable, match="refuses the login of bear: 535") as sent:
             notifier(settings).send(make_delivery())
     for caught in (checked, sent):
         assert "wr0ng-secret" not in str(caught.value)

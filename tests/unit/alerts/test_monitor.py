@@ -144,6 +144,14 @@ def test_the_first_days_are_not_news() -> None:
     assert not monitor.advance(START + timedelta(days=30)).notices
 
 
+def test_a_crash_in_the_first_days_fires_as_soon_as_three_days_are_known() -> None:
+    begin = START + timedelta(minutes=1)  # the day in which watching began is only a part and does not count
+    known = START + timedelta(days=5)  # the windows of this day are judged by the three days before the one they cover
+    monitor = Monitor(AlertSettings())
+    monitor.add([mention(begin, "BUSY"), *crash(known - 4 * HOUR)])
+    assert fired(monitor.advance(known + HOUR).notices) == [("ACME", known)]
+
+
 def test_a_symbol_that_nobody_spoke_of_before_can_fire_once_others_were_watched() -> None:
     at = START + timedelta(days=14)
     monitor = Monitor(AlertSettings())
@@ -284,6 +292,26 @@ def test_an_open_alert_ends_after_a_restart_although_nothing_is_known_of_its_sym
     assert [n.reason for n in ended.notices] == told
 
 
+def test_texts_that_count_only_when_a_flood_leaves_the_window_are_looked_at_then() -> None:
+    at = START + timedelta(days=14)
+    authors = [f"a{n}" for n in range(12)]
+    flood = [mention(at + n * timedelta(minutes=1), author=author, text="the same") for n, author in enumerate(authors)]
+    own = [mention(at + HOUR + n * timedelta(minutes=1), author=author) for n, author in enumerate(authors)]
+    monitor = Monitor(AlertSettings())
+    monitor.add([mention(START, "BUSY"), *flood, *own])
+    notices = monitor.advance(at + 3 * timedelta(days=1)).notices
+    assert [(s, t) for s, t in fired(notices) if s == "ACME"] == [
+        ("ACME", at + timedelta(days=1) + timedelta(minutes=5))
+    ]
+
+
+def test_symbols_that_nobody_speaks_of_any_more_are_forgotten() -> None:
+    monitor = Monitor(AlertSettings(history_days=7))
+    monitor.add([mention(START + n * timedelta(days=1), f"S{n}") for n in range(60)])
+    monitor.advance(START + 60 * timedelta(days=1))
+    assert len(monitor._symbols) < 12
+
+
 def test_a_backlog_is_worked_off_in_bounded_steps_with_the_same_result() -> None:
     at = START + timedelta(days=14)
     negatives = chatter(20, 3) + crash(at, 60)
@@ -374,7 +402,8 @@ def timelines(draw: st.DrawFn) -> tuple[AlertSettings, list[tuple[datetime, Nega
         at = START + timedelta(minutes=minute)
         delay = source.choice([0, 0, 0, 30, 600, 5000]) * source.random()
         text = f"t{source.randint(0, 60)}"
-        known.append((at + timedelta(minutes=delay), NegativeMention(symbol, f"p{number}", at, text, None)))
+        author = source.choice([None, None, *(f"a{n}" for n in range(12))])
+        known.append((at + timedelta(minutes=delay), NegativeMention(symbol, f"p{number}", at, text, author)))
     return AlertSettings.model_validate(TINY | draw(tuning)), sorted(known, key=lambda pair: pair[0])
 
 

@@ -29,6 +29,7 @@ class MemoryPublisher:
         self.restored = 0
         self.away = away
         self.on_refusal: Callable[[], None] = lambda: None
+        self.on_publish: Callable[[], None] = lambda: None
 
     @property
     def posts(self) -> list[Post]:
@@ -41,6 +42,7 @@ class MemoryPublisher:
     def publish(self, post: Post) -> None:
         self._answer()
         self.sent.append(post)
+        self.on_publish()
 
     def heartbeat(self, heartbeat: Heartbeat) -> None:
         self._answer()

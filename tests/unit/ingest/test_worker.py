@@ -76,14 +76,14 @@ def test_posts_out_of_order_are_counted() -> None:
 def test_the_end_of_a_replay_is_followed_by_a_last_heartbeat() -> None:
     publisher = MemoryPublisher()
     source = ListSource([post(1), post(2)])
-    run_ingest(source, publisher, SETTINGS, clock(), final_heartbeat_after=timedelta(hours=48))
+    run_ingest(source, publisher, SETTINGS, clock(), last_heartbeat=lambda last: last + timedelta(hours=48))
     assert publisher.beats == [START + timedelta(seconds=2, hours=48)]
     assert publisher.sent[-1] is not publisher.posts[-1]
 
 
 def test_a_replay_without_posts_sends_no_heartbeat() -> None:
     publisher = MemoryPublisher()
-    run_ingest(ListSource([None]), publisher, SETTINGS, clock(), final_heartbeat_after=timedelta(hours=1))
+    run_ingest(ListSource([None]), publisher, SETTINGS, clock(), last_heartbeat=lambda last: last + timedelta(hours=1))
     assert publisher.sent == []
 
 
@@ -143,6 +143,19 @@ def test_a_stop_while_the_broker_is_away_says_what_may_not_have_arrived() -> Non
         run_ingest(ListSource([post(1)]), publisher, SETTINGS, clock(), stop=stop)
 
 
+def test_a_stop_before_the_end_asks_an_absent_broker_once_and_gives_up() -> None:
+    stop, publisher = threading.Event(), MemoryPublisher()
+
+    def leave() -> None:
+        publisher.away = 1_000
+        stop.set()
+
+    publisher.on_publish = leave
+    with pytest.raises(Unavailable):
+        run_ingest(ListSource([post(1), post(2)]), publisher, SETTINGS, clock(), stop=stop)
+    assert publisher.away == 999
+
+
 def test_a_stop_ends_a_live_source_with_all_acknowledged() -> None:
     time, stop, publisher = clock(), threading.Event(), MemoryPublisher()
     run_ingest(
@@ -151,7 +164,7 @@ def test_a_stop_ends_a_live_source_with_all_acknowledged() -> None:
         SETTINGS,
         time,
         stop=stop,
-        final_heartbeat_after=timedelta(hours=1),
+        last_heartbeat=lambda last: last + timedelta(hours=1),
     )
     assert publisher.flushed == 1
     assert publisher.beats == []
