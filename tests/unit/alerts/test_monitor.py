@@ -490,23 +490,29 @@ def follow_naively(
     horizon = closed - rules.history_days * 24
     begun = min((p for p in period_of.values() if p >= horizon - 1), default=closed)
     start = min(max(begun + 1, horizon), closed)
-    counts: dict[int, set[str]] = {}
+    by_period: dict[int, list[NegativeMention]] = {}
     for m in mine:
         if start <= period_of[id(m)] < closed:
-            counts.setdefault(period_of[id(m)], set()).add(m.fingerprint)
-    past = [(period, len(texts)) for period, texts in sorted(counts.items())]
+            by_period.setdefault(period_of[id(m)], []).append(m)
+    past = [(period, count_texts(mentions)) for period, mentions in sorted(by_period.items())]
     inside = [m for m in mine if now - HOUR < m.published_at <= now]
     look = look_at(
         symbol=symbol,
         end=now,
         window=HOUR,
-        negative=len({m.fingerprint for m in inside}),
-        authors=len(inside),
+        negative=count_texts(inside),
+        authors=len({m.author or m.post_id for m in inside}),
         baseline=learn_baseline(past, start, closed, rules.half_life_days * 24, 24),
         warm=(closed - start) >= 72,
         settings=rules,
     )
     return follow(alert, look, rules)
+
+
+def count_texts(mentions: list[NegativeMention]) -> int:
+    """Different texts among the authors' first posts; no two posts here are of the same moment."""
+    first = {m.author or m.post_id: m.fingerprint for m in sorted(mentions, key=lambda m: m.published_at, reverse=True)}
+    return len(set(first.values()))
 
 
 def test_streams_in_which_nothing_happens_keep_to_the_budget() -> None:
