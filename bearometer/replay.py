@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -54,6 +54,8 @@ class ReplaySummary:
     dead: int
     seconds: float
     alerts: tuple[Alert, ...]
+    seen_before: datetime | None = None
+    """Up to when alerts had been looked for before this run: no new ones come of posts that are older."""
 
     def to_json(self) -> bytes:
         """The summary as `--summary` writes it."""
@@ -134,7 +136,7 @@ def replay_through(
 
     `pause` waits so many seconds, and raises when a worker was given up; `shared` is as in `publish_source`.
     """
-    started = clock.monotonic()
+    started, seen_before = clock.monotonic(), stores[1].as_of()
 
     def on_report(report: IngestReport) -> None:
         note = f"{report.read:,} rows, {report.rejected:,} rejected"
@@ -143,7 +145,8 @@ def replay_through(
     published = publish_source(source, settings, clock, on_report, on_rejected, shared=shared)
     bars.set("read", 1.0, f"{published.report.read:,} rows, {published.report.rejected:,} rejected")
     Watcher(settings, *stores, clock).wait(published, lambda share: bars.set("scored", share), pause)
-    return summarise(source, published, settings, stores, clock.monotonic() - started)
+    summary = summarise(source, published, settings, stores, clock.monotonic() - started)
+    return replace(summary, seen_before=seen_before)
 
 
 class Watcher:

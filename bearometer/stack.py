@@ -1,5 +1,6 @@
 """The whole monitor on this machine: real servers from wheels, and the workers as they run in production."""
 
+import logging
 import os
 import signal
 import sys
@@ -14,16 +15,19 @@ from bearometer.clock import Clock
 from bearometer.embedded import Servers
 from bearometer.settings import Settings, load_settings
 from bearometer.supervisor import Supervisor
-from ingest.kafka import create_topics
+from ingest.kafka import create_topics, end_offsets
 from storage.alerts import AlertStore
 from storage.database import connect
 from storage.migrate import migrate
 from storage.posts import PostStore
 from storage.windows import WindowStore
 
-__all__ = ["Stack", "leave_up", "open_run_dir", "start_stack"]
+__all__ = ["Stack", "drain", "leave_up", "open_run_dir", "start_stack"]
+
+log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 2.0
+_DRAIN_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Stack:
     @property
     def messages_dir(self) -> Path:
         """Where each message to people lies as files."""
-        return self.run_dir / "messages"
+        return self.settings.alerts.directory or self.run_dir / "messages"
 
 
 @contextmanager
@@ -83,9 +87,10 @@ def start_stack(
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Servers(run_dir, durable=durable) as servers:
+        messages_dir = load_settings().alerts.directory or servers.run_dir / "messages"
         environment = {
             **servers.environment,
-            "BEAROMETER_ALERTS__DIRECTORY": str(servers.run_dir / "messages"),
+            "BEAROMETER_ALERTS__DIRECTORY": str(messages_dir.absolute()),
             "BEAROMETER_ALERTS__NOTIFY": str(notify).lower(),
         }
         os.environ.update(environment)
@@ -102,6 +107,24 @@ def start_stack(
             workers.start("alerts", [sys.executable, "-m", "bearometer", "alerts"])
             yield Stack(settings, servers, workers, posts, AlertStore(engine))
         engine.dispose()
+
+
+def drain(stack: Stack, clock: Clock) -> None:
+    """Give the stream some seconds to store what lies on the broker, whose memory ends with the stack.
+
+    What is not stored by then comes again from its source, if that still has it; a warning says how much it is.
+    """
+    ends = end_offsets(stack.settings.kafka, stack.settings.kafka.topic)
+    deadline = clock.monotonic() + _DRAIN_SECONDS
+    while True:
+        done = {step.partition: step.next_offset for step in stack.posts.progress(stack.settings.kafka.topic)}
+        left = sum(max(0, end - done.get(partition, 0)) for partition, end in ends.items())
+        if not left:
+            return
+        if clock.monotonic() > deadline:
+            log.warning("%d messages were still waiting for the stream when everything was stopped", left)
+            return
+        stack.wait(0.1)
 
 
 def leave_up(stack: Stack) -> None:

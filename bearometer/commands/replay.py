@@ -238,6 +238,9 @@ def _finish(result: "ReplaySummary", summary: Path | None) -> None:
     typer.echo(
         f"{result.seconds:.1f} s from the first row to the last message: {report.read / result.seconds:.0f} rows/s"
     )
+    first, seen_before = report.first_published_at, result.seen_before
+    if first is not None and seen_before is not None and first < seen_before:
+        typer.echo(f"alerts had been looked for up to {seen_before:%Y-%m-%d %H:%M} UTC: older posts bring no new ones")
     if report.out_of_order:
         typer.echo(
             f"{report.out_of_order:,} rows are older than one before them: --sort lets alerts see each in its time"

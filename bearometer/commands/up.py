@@ -45,7 +45,7 @@ def up(
     import sys
 
     from bearometer.clock import SystemClock
-    from bearometer.stack import leave_up, start_stack
+    from bearometer.stack import drain, leave_up, start_stack
 
     clock = SystemClock()
     with start_stack(run_dir, clock, stream_workers=workers) as stack:
@@ -59,3 +59,5 @@ def up(
         stack.workers.start("ingest", [sys.executable, "-m", "bearometer", "ingest"])
         print(f"Watching {len(settings.ingest.feeds)} feeds; logs in {stack.run_dir / 'logs'}.")
         leave_up(stack)
+        stack.workers.stop("ingest")
+        drain(stack, clock)
