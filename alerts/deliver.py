@@ -3,13 +3,14 @@
 At least once: a delivery's row is locked while it is being sent and marked after the other side has taken it, so
 two workers never send the same one at once, and a worker that dies between the two sends it again after restart.
 That the store never gives out the message of an alert's end before that of its beginning is settled there, in
-`claim_delivery`: only the store sees both rows.
+`claim_delivery`: only the store sees both rows. A message to a notifier that this worker lacks is left waiting, for
+another worker or for the settings of tomorrow.
 """
 
 import logging
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -50,8 +51,11 @@ class Claimed(Protocol):
 class DeliveryQueue(Protocol):
     """The part of the alert store that delivery needs."""
 
-    def claim_delivery(self, now: datetime) -> AbstractContextManager[Claimed | None]:
-        """A delivery that is due at `now`, or None; what was recorded is committed when the context ends."""
+    def claim_delivery(self, now: datetime, notifiers: Collection[str]) -> AbstractContextManager[Claimed | None]:
+        """A delivery to one of the notifiers that is due at `now`, or None.
+
+        What was recorded is committed when the context ends.
+        """
         ...
 
 
@@ -86,16 +90,12 @@ def deliver_next(
     store: DeliveryQueue, notifiers: Mapping[str, Notifier], settings: AlertSettings, clock: Clock
 ) -> bool:
     """Try one due delivery and record what came of it; whether there was one. Raises only what the store raises."""
-    with store.claim_delivery(clock.now()) as claimed:
+    with store.claim_delivery(clock.now(), notifiers.keys()) as claimed:
         if claimed is None:
             return False
         delivery = claimed.delivery
-        notifier = notifiers.get(delivery.notifier)
-        if notifier is None:
-            _give_up(claimed, f"no notifier `{delivery.notifier}` is configured any more")
-            return True
         try:
-            notifier.send(delivery)
+            notifiers[delivery.notifier].send(delivery)
         except Transient as error:
             _retry(claimed, str(error), error.retry_after_seconds, settings, clock)
         except BearometerError as error:

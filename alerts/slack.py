@@ -43,6 +43,10 @@ MAX_FALLBACK_CHARS = 4000
 # Not documented: github.com/slackapi/bolt-js/issues/2509 saw `msg_blocks_too_long` from about 13,200 on.
 MAX_MESSAGE_CHARS = 11_000
 
+# https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/
+MENDABLE = frozenset({403, 404, 410})
+"""The webhook was revoked, its channel archived, or posting forbidden: a person can undo it while we try again."""
+
 Block = dict[str, Any]
 
 
@@ -63,8 +67,8 @@ class SlackNotifier:
     def send(self, delivery: Delivery) -> None:
         """Post the message; returning means that Slack has answered `ok`.
 
-        Raises Transient for 429 (with Slack's own wait), 5xx, timeouts and connection trouble, and Failed for any
-        other answer; none of their texts holds the address.
+        Raises Transient for 429 (with Slack's own wait), 5xx, timeouts, connection trouble and what a person can mend
+        (MENDABLE), and Failed for any other answer; none of their texts holds the address.
         """
         body = render_slack(compose(delivery, self._alerts))
         try:
@@ -87,6 +91,8 @@ class SlackNotifier:
         message = f"Slack answered {status} {said!r}"
         if status == 429 or status >= 500:
             raise Transient(message, _retry_after(_header(answer, "retry-after"), self._clock))
+        if status in MENDABLE:
+            raise Unavailable(message)
         raise Failed(message)
 
 

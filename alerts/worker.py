@@ -10,6 +10,7 @@ from alerts.watch import run_watch
 from bearometer.clock import Clock
 from bearometer.errors import Failed
 from bearometer.settings import Settings
+from bearometer.terminal import plain
 from storage.alerts import AlertStore
 from storage.database import check_database, connect
 
@@ -33,6 +34,10 @@ def run_alerts(settings: Settings, clock: Clock, stop: threading.Event) -> None:
     if not notifiers:
         log.warning("no notifier is configured: alerts are recorded and nobody is told (slack, email, alerts.console)")
     log.info("alerts go to: %s", ", ".join(notifiers) or "nobody")
+    strangers = {name: count for name, count in store.waiting_by_notifier().items() if name not in notifiers}
+    if strangers:
+        waiting = ", ".join(f"{plain(name, 80)} ({count})" for name, count in strangers.items())
+        log.warning("messages wait for notifiers that are not configured here, until they are: %s", waiting)
     try:
         run_together(
             {

@@ -8,7 +8,10 @@ __all__ = ["Progress"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Everything before `next_offset` is in both stores; `newest_at` is the newest event time among it."""
+    """Everything before `next_offset` is in Postgres; `newest_at` is the newest event time among it.
+
+    Redis follows: it is written after the transaction that this stands in. The offset on the broker moves after both.
+    """
 
     topic: str
     partition: int

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from alerts.route import build_notifiers
 from bearometer.alert import Alert
 from bearometer.bars import Bars
 from bearometer.clock import Clock
@@ -158,6 +159,8 @@ class Watcher:
         self._posts = posts
         self._alerts = alerts
         self._clock = clock
+        # What waits for other notifiers may wait for ever.
+        self._notifiers = {notifier.name for notifier in build_notifiers(settings)}
 
     def wait(
         self,
@@ -176,7 +179,7 @@ class Watcher:
         while True:
             stored = self._count_stored(published)
             on_stored(stored / total if total else 1.0)
-            as_of, waiting = self._alerts.as_of(), self._alerts.waiting_deliveries()
+            as_of, waiting = self._alerts.as_of(), self._alerts.waiting_deliveries(self._notifiers)
             if stored >= total and self._has_reached(published.until, as_of) and not waiting:
                 return
             if (stored, as_of, waiting) != seen:

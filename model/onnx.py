@@ -12,7 +12,7 @@ from bearometer.errors import Misconfigured
 from model.answer import judge, softmax
 from model.classifier import Judgement, Passage
 from model.folder import FP32_FILE, INT8_FILE, TOKENIZER_FILE, ModelFolder
-from model.tokenise import Ids, Tokeniser, by_length, pad
+from model.tokenise import Ids, Tokeniser, pad_groups
 
 __all__ = ["OnnxClassifier"]
 
@@ -59,13 +59,8 @@ class OnnxClassifier:
 
     def prepare(self, passages: Sequence[Passage]) -> Prepared:
         """Tokenise, and group by length so that little is padded."""
-        passages = list(passages)
         rows = self._tokeniser.encode([passage.text for passage in passages])
-        groups = []
-        for places in by_length(rows, self._group_tokens):
-            ids, mask = pad([row for place in places if (row := rows[place]) is not None], self._folder.pad_id)
-            groups.append((places, ids, mask))
-        return Prepared(passages, groups)
+        return Prepared(list(passages), list(pad_groups(rows, self._group_tokens, self._folder.pad_id)))
 
     def classify(self, prepared: Prepared) -> list[Judgement | None]:
         """One forward pass per group."""

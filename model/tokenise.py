@@ -1,6 +1,6 @@
 """Texts to token ids: one tokenizer for training, evaluation and the stream."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from bearometer.errors import Misconfigured
 from model.text import clean
 
-__all__ = ["Ids", "Tokeniser", "by_length", "pad"]
+__all__ = ["Ids", "Tokeniser", "by_length", "pad", "pad_groups"]
 
 Ids = npt.NDArray[np.int64]
 
@@ -58,6 +58,12 @@ def pad(rows: Sequence[Ids], pad_id: int) -> tuple[Ids, Ids]:
         ids[number, : len(row)] = row
         mask[number, : len(row)] = 1
     return ids, mask
+
+
+def pad_groups(rows: Sequence[Ids | None], group_tokens: int, pad_id: int) -> Iterator[tuple[list[int], Ids, Ids]]:
+    """The groups of `by_length`, each with its rows as `pad` gives them: places, ids, attention mask."""
+    for places in by_length(rows, group_tokens):
+        yield places, *pad([row for place in places if (row := rows[place]) is not None], pad_id)
 
 
 def by_length(rows: Sequence[Ids | None], group_tokens: int) -> list[list[int]]:

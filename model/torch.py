@@ -15,7 +15,7 @@ from bearometer.errors import Failed, Misconfigured, MissingExtra
 from model.answer import judge, softmax
 from model.classifier import Judgement, Passage
 from model.folder import TOKENIZER_FILE, TORCH_FILE, ModelFolder
-from model.tokenise import Ids, Tokeniser, by_length, pad
+from model.tokenise import Ids, Tokeniser, pad_groups
 
 if TYPE_CHECKING:
     import torch
@@ -110,13 +110,9 @@ class TorchClassifier:
 
     def prepare(self, passages: Sequence[Passage]) -> Prepared:
         """Tokenise, and group by length so that little is padded."""
-        passages = list(passages)
         rows = self._tokeniser.encode([passage.text for passage in passages])
-        groups = []
-        for places in by_length(rows, self._group_tokens):
-            ids, mask = pad([row for place in places if (row := rows[place]) is not None], self._folder.pad_id)
-            groups.append((places, self._ready(ids), self._ready(mask)))
-        return Prepared(passages, groups)
+        groups = pad_groups(rows, self._group_tokens, self._folder.pad_id)
+        return Prepared(list(passages), [(places, self._ready(ids), self._ready(mask)) for places, ids, mask in groups])
 
     def _ready(self, array: Ids) -> torch.Tensor:
         tensor: torch.Tensor = self._torch.from_numpy(array)

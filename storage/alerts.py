@@ -1,6 +1,6 @@
 """Alerts and their deliveries in Postgres: state that outlives every process."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -68,25 +68,35 @@ class AlertStore:
         return EvaluatorLease(connection, self._engine)
 
     @contextmanager
-    def claim_delivery(self, now: datetime) -> Iterator[ClaimedDelivery | None]:
-        """A delivery whose time has come, ours while the block runs; None when there is none.
+    def claim_delivery(self, now: datetime, notifiers: Collection[str]) -> Iterator[ClaimedDelivery | None]:
+        """A delivery to one of the notifiers whose time has come, ours while the block runs; None when there is none.
 
         Its row is locked in a transaction that stays open while it is sent: nobody else gets it, and when this
         process dies it is free again at once, with no attempt counted. Of one alert and notifier, a later message
         waits until the earlier one was sent or given up.
         """
         with translated_errors(self._engine), self._engine.connect() as connection:
-            row = connection.execute(_due(now)).one_or_none()
+            row = connection.execute(_due(now, notifiers)).one_or_none()
             claimed = None if row is None else ClaimedDelivery(connection, self._engine, _delivery(row))
             if claimed is None:
                 connection.rollback()
             yield claimed
 
-    def waiting_deliveries(self) -> int:
-        """How many messages are neither sent nor given up."""
-        query = select(func.count()).select_from(deliveries).where(deliveries.c.status == "waiting")
+    def waiting_deliveries(self, notifiers: Collection[str] | None = None) -> int:
+        """How many messages to the notifiers (to anybody when None) are neither sent nor given up."""
+        waiting = self.waiting_by_notifier()
+        return sum(count for name, count in waiting.items() if notifiers is None or name in notifiers)
+
+    def waiting_by_notifier(self) -> dict[str, int]:
+        """How many messages wait for each notifier, whether anybody has such a notifier or not."""
+        query = (
+            select(deliveries.c.notifier, func.count())
+            .where(deliveries.c.status == "waiting")
+            .group_by(deliveries.c.notifier)
+            .order_by(deliveries.c.notifier)
+        )
         with translated_errors(self._engine), self._engine.connect() as connection:
-            return connection.execute(query).scalar_one()
+            return {name: count for name, count in connection.execute(query)}
 
     def as_of(self) -> datetime | None:
         """Event time up to which some evaluator's work was committed; None before the first."""
@@ -112,7 +122,7 @@ class AlertStore:
             return [alert_of(row) for row in connection.execute(query)]
 
 
-def _due(now: datetime) -> Any:
+def _due(now: datetime, notifiers: Collection[str]) -> Any:
     earlier = deliveries.alias("earlier")
     overtakes = exists().where(
         earlier.c.alert_id == deliveries.c.alert_id,
@@ -122,7 +132,12 @@ def _due(now: datetime) -> Any:
     )
     return (
         select(deliveries)
-        .where(deliveries.c.status == "waiting", deliveries.c.next_attempt_at <= now, ~overtakes)
+        .where(
+            deliveries.c.status == "waiting",
+            deliveries.c.next_attempt_at <= now,
+            deliveries.c.notifier.in_(notifiers),
+            ~overtakes,
+        )
         .order_by(deliveries.c.next_attempt_at, deliveries.c.number)
         .limit(1)
         .with_for_update(skip_locked=True, of=deliveries)

@@ -1,22 +1,34 @@
 """Posts and mentions in Postgres: each post once, whatever is delivered again and by whom."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, RowMapping, delete, select, text
+from sqlalchemy import Connection, Engine, RowMapping, TextClause, delete, select, text
 from sqlalchemy.exc import DBAPIError
 
 from bearometer.errors import Transient
 from bearometer.mention import Mention, Scored, Sentiment
 from bearometer.post import Post
 from bearometer.progress import Progress
+from bearometer.window import floor_minute
 from storage import tables
 from storage.failures import translated_errors
 from storage.partitions import Partitions
+from storage.post_statements import (
+    COUNTS,
+    EXPECT_PARTITIONS,
+    FRESH_BY_ID,
+    INSERT_BATCH,
+    NO_TIMEOUT,
+    REST_OF_MINUTES,
+    STORED_BY_ID,
+    STORED_SINCE,
+    UPSERT_PROGRESS,
+)
 
 __all__ = ["PostStore", "StoredCounts"]
 
@@ -24,85 +36,6 @@ REBUILD_LOCK = 0x0BEA2003
 CHUNK = 1000
 NO_PARTITION = "23514"
 """SQLSTATE check_violation, which is also what a row without a partition gets."""
-
-# One statement and one round trip. A JSON parameter in place of COPY to temporary tables: no tables are made and
-# dropped per batch (that bloats the catalogue), it works behind a pooler, and it is a fifth faster (measured on two
-# busy cores: 5,900 against 4,900 posts a second in batches of 64, 11,600 against 9,100 in batches of 512).
-# Ids are claimed in sorted order, so that two workers with the same posts wait for each other and never deadlock;
-# the loser of a claim waits until the winner has committed, and then finds the winner's post.
-INSERT_BATCH = text("""
-WITH batch AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset(CAST(:posts AS jsonb)) AS batch (
-        id text, source text, text text, published_at timestamptz, ingested_at timestamptz, fingerprint text,
-        author text, followers bigint, url text, links text[], language text, symbols text[], engagement bigint,
-        negative double precision, neutral double precision, positive double precision, label text, topic text,
-        topics jsonb, model text)
-), claimed AS (
-    INSERT INTO post_ids (id, published_at) SELECT id, published_at FROM batch ORDER BY id
-    ON CONFLICT (id) DO NOTHING
-    RETURNING id
-), inserted AS (
-    INSERT INTO posts (
-        id, source, text, published_at, ingested_at, fingerprint, author, followers, url, links, language, symbols,
-        engagement, negative, neutral, positive, label, topic, topics, model)
-    SELECT id, source, text, published_at, ingested_at, fingerprint, author, followers, url, links, language, symbols,
-        engagement, negative, neutral, positive, label, topic, topics, model
-    FROM batch JOIN claimed USING (id)
-), mentioned AS (
-    INSERT INTO mentions (
-        post_id, symbol, published_at, position, source, fingerprint, author, negative, neutral, positive, label,
-        topic, model)
-    SELECT id, mention.symbol, published_at, mention.position, source, fingerprint, author, mention.negative,
-        mention.neutral, mention.positive, mention.label, topic, model
-    FROM batch JOIN claimed USING (id) JOIN jsonb_to_recordset(CAST(:mentions AS jsonb)) AS mention (
-        post_id text, symbol text, position smallint, negative double precision, neutral double precision,
-        positive double precision, label text) ON mention.post_id = id
-)
-SELECT id FROM claimed
-""")
-
-UPSERT_PROGRESS = text("""
-INSERT INTO progress AS old (topic, partition, next_offset, newest_at, updated_at)
-VALUES (:topic, :partition, :next_offset, :newest_at, clock_timestamp())
-ON CONFLICT (topic, partition) DO UPDATE SET
-    next_offset = greatest(old.next_offset, excluded.next_offset),
-    newest_at = greatest(old.newest_at, excluded.newest_at),
-    updated_at = excluded.updated_at
-""")
-
-EXPECT_PARTITIONS = text("""
-INSERT INTO progress (topic, partition, next_offset, updated_at)
-SELECT :topic, partition, 0, clock_timestamp() FROM generate_series(0, :partitions - 1) AS partition
-ON CONFLICT (topic, partition) DO NOTHING
-""")
-
-SCORED = """
-SELECT posts.*, (
-    SELECT jsonb_agg(jsonb_build_array(symbol, negative, neutral, positive) ORDER BY position)
-    FROM mentions WHERE mentions.published_at = posts.published_at AND mentions.post_id = posts.id
-) AS mentions
-FROM posts
-"""
-
-STORED_BY_ID = text(
-    SCORED + "JOIN post_ids ON post_ids.id = posts.id AND post_ids.published_at = posts.published_at"
-    " WHERE post_ids.id = ANY(:ids)"
-)
-
-# A late post renews its bucket, so the bucket's other posts belong to what Redis holds, however old they are.
-STORED_SINCE = text(
-    "WITH minutes AS (SELECT DISTINCT date_trunc('minute', published_at, 'UTC') AS minute FROM posts"
-    " WHERE stored_at >= :since) "
-    + SCORED
-    + "JOIN minutes ON posts.published_at >= minute AND posts.published_at < minute + interval '1 minute'"
-)
-
-COUNTS = text("""
-SELECT
-    (SELECT count(*) FROM posts WHERE source = :source) AS posts,
-    (SELECT count(*) FROM mentions WHERE source = :source) AS mentions,
-    (SELECT count(DISTINCT fingerprint) FROM posts WHERE source = :source) AS texts
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +50,32 @@ class StoredCounts:
 class PostStore:
     """The posts, their mentions, and how far the stream has come. Safe to share between threads."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, windows_live: timedelta = timedelta(hours=50)) -> None:
+        """`windows_live` is how long Redis keeps a bucket (`redis.ttl_hours`); only `save` needs it."""
         self._engine = engine
         self._partitions = Partitions(engine)
+        self._lives = {"windows_live": windows_live, "settled_after": windows_live / 2}
 
     def save(self, batch: Sequence[Scored], progress: Sequence[Progress]) -> list[Scored]:
         """Insert the posts and mentions that are not there yet, and note the progress, in one transaction.
 
-        Gives the distinct posts of the batch, in order, as stored: for an id that was there before, in this batch or
-        in any other, the post and the score that came first. So a batch that is delivered again, or scored again by
-        another model, changes nothing, and what goes to Redis is what Postgres holds. (A post whose month somebody
-        has dropped is neither stored anew nor given back.)
+        Gives what is to be added to the windows: the distinct posts of the batch, in order, as stored. For an id that
+        was there before, in this batch or in any other, that is the post and the score that came first. So a batch
+        that is delivered again, or scored again by another model, changes nothing, and what goes to Redis is what
+        Postgres holds. (A post whose month somebody has dropped is neither stored anew nor given back.)
+
+        A bucket whose posts were all stored longer than `windows_live` ago has expired, and one that began again with
+        only some of its minute's posts would be wrong. So, for minutes longer ago than half of `windows_live`:
+
+        - A post that was stored longer ago than that half, such as one that a feed lists again, is given only when
+          some post of its minute was stored within `windows_live`: the bucket should live then, and else it should not.
+        - With the posts of a minute whose bucket should live come, after all others, the minute's posts that were
+          stored longer ago than that half. Those stored since are in a bucket that still lives, or in a batch that
+          will be delivered again.
+
+        That is judged by when posts were stored, not by whether this call stored them: a batch that is delivered again
+        after a crash between Postgres and Redis is still added whole, and a rebuild reads the same minutes. What is
+        given must be added within half of `windows_live`.
 
         Of a progress neither `next_offset` nor `newest_at` goes back, whatever a worker that lost the partition says.
         Transient when the same call may succeed later, Unavailable when the server is away; then nothing is stored.
@@ -140,11 +88,10 @@ class PostStore:
         with translated_errors(self._engine), self._dropped_months_are_retried():
             self._partitions.ensure(scored.post.published_at for scored in first.values())
             with self._engine.begin() as connection:
-                new = _insert(connection, list(first.values())) if first else set()
-                known = _stored_by_id(connection, first.keys() - new)
+                found = self._store(connection, first) if first else []
                 for one in sorted(progress, key=lambda p: (p.topic, p.partition)):
                     connection.execute(UPSERT_PROGRESS, {name: getattr(one, name) for name in one.__slots__})
-        return [first[id_] if id_ in new else known[id_] for id_ in first if id_ in new or id_ in known]
+        return found
 
     def progress(self, topic: str) -> list[Progress]:
         """How far each partition of the topic has come, by partition."""
@@ -172,9 +119,11 @@ class PostStore:
     def stored_since(self, since: datetime) -> Iterator[list[Scored]]:
         """All posts of the minutes (of event time) in which any post was stored at `since` or later, in chunks.
 
-        One snapshot, read in a transaction that stays open until the iterator ends; the order is not defined.
+        One snapshot, read in a transaction that stays open until the iterator ends, however long that takes; the
+        order is not defined.
         """
         with translated_errors(self._engine), self._engine.connect() as connection:
+            connection.execute(NO_TIMEOUT)
             streaming = connection.execution_options(yield_per=CHUNK)
             for rows in streaming.execute(STORED_SINCE, {"since": since}).mappings().partitions():
                 yield [_scored(row) for row in rows]
@@ -192,9 +141,38 @@ class PostStore:
         The end of the process, or of its connection, frees the lock.
         """
         with translated_errors(self._engine), self._engine.begin() as connection:
-            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(NO_TIMEOUT)
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": REBUILD_LOCK})
             yield
+
+    def _store(self, connection: Connection, first: Mapping[str, Scored]) -> list[Scored]:
+        posts = [_post_row(scored) for scored in first.values()]
+        mentions = [
+            {"post_id": scored.post.id, "symbol": mention.symbol, "position": position, **_sentiment(mention.sentiment)}
+            for scored in first.values()
+            for position, mention in enumerate(scored.mentions)
+        ]
+        parameters = {"posts": orjson.dumps(posts).decode(), "mentions": orjson.dumps(mentions).decode()}
+        found = {id_: first[id_] for id_ in connection.execute(INSERT_BATCH, parameters).scalars()}
+        known = [id_ for id_ in first if id_ not in found]
+        if known:
+            found |= _read(connection, FRESH_BY_ID, {"ids": known, **self._lives})
+        rest = self._rest_of_minutes(connection, first, found)
+        return [*(found[id_] for id_ in first if id_ in found), *rest]
+
+    def _rest_of_minutes(
+        self, connection: Connection, batch: Mapping[str, Scored], found: Mapping[str, Scored]
+    ) -> Iterable[Scored]:
+        minutes = sorted({floor_minute(scored.post.published_at) for scored in batch.values()})
+        parameters = {
+            "minutes": minutes,
+            "first": minutes[0],
+            "last": minutes[-1].replace(second=59, microsecond=999_999),
+            "found": list(found),
+            **self._lives,
+        }
+        ids = list(connection.execute(REST_OF_MINUTES, parameters).scalars())
+        return _read(connection, STORED_BY_ID, {"ids": ids}).values() if ids else ()
 
     @contextmanager
     def _dropped_months_are_retried(self) -> Iterator[None]:
@@ -208,22 +186,8 @@ class PostStore:
             raise
 
 
-def _insert(connection: Connection, batch: Sequence[Scored]) -> set[str]:
-    posts = [_post_row(scored) for scored in batch]
-    mentions = [
-        {"post_id": scored.post.id, "symbol": mention.symbol, "position": position, **_sentiment(mention.sentiment)}
-        for scored in batch
-        for position, mention in enumerate(scored.mentions)
-    ]
-    parameters = {"posts": orjson.dumps(posts).decode(), "mentions": orjson.dumps(mentions).decode()}
-    return set(connection.execute(INSERT_BATCH, parameters).scalars())
-
-
-def _stored_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Scored]:
-    wanted = list(ids)
-    if not wanted:
-        return {}
-    return {row["id"]: _scored(row) for row in connection.execute(STORED_BY_ID, {"ids": wanted}).mappings()}
+def _read(connection: Connection, statement: TextClause, parameters: Mapping[str, Any]) -> dict[str, Scored]:
+    return {row["id"]: _scored(row) for row in connection.execute(statement, parameters).mappings()}
 
 
 def _post_row(scored: Scored) -> dict[str, Any]:

@@ -69,8 +69,12 @@ class WindowStore:
     def add(self, scored: Sequence[Scored]) -> int:
         """Count each post in its buckets, unless it was counted there before; gives the number of buckets changed.
 
-        A changed bucket lives for `ttl_hours` from now. WindowsLost when the windows are not complete, Unavailable
-        when Redis is away; some of the batch may be counted then, and the same call may simply be repeated.
+        A changed bucket lives for `ttl_hours` from now; one that has expired begins anew with what is given here. So
+        give all that `PostStore.save` gave: it leaves out what has rightly expired, and adds to a late post the rest
+        of its minute.
+
+        WindowsLost when the windows are not complete, Unavailable when Redis is away; some of the batch may be counted
+        then, and the same call may simply be repeated.
         """
         return self._add(scored, self._key("complete"), "")
 

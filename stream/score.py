@@ -44,7 +44,7 @@ class Posts(Protocol):
     """The part of the post store that a batch needs."""
 
     def save(self, batch: Sequence[Scored], progress: Sequence[Progress]) -> list[Scored]:
-        """Store in one transaction; the distinct posts as stored, the first score winning."""
+        """Store in one transaction; what is to be counted, as stored, the first score winning."""
         ...
 
 

@@ -1,6 +1,7 @@
 """The composition root of `bearometer stream`."""
 
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 from bearometer.clock import SystemClock
@@ -26,7 +27,8 @@ def run_stream(settings: Settings) -> None:
     check_database(engine)
     check_broker(settings.kafka)
     create_topics(settings.kafka)
-    posts, windows = PostStore(engine), WindowStore(settings.redis)
+    posts = PostStore(engine, windows_live=timedelta(hours=settings.redis.ttl_hours))
+    windows = WindowStore(settings.redis)
     posts.expect_partitions(settings.kafka.topic, settings.kafka.partitions)
     windows.check()
     clock, ending = SystemClock(), Ending()

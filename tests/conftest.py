@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 from pydantic import SecretStr
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from bearometer.embedded import Servers
@@ -78,6 +78,16 @@ def database_url(servers: Servers, _migrated_template: str) -> Iterator[str]:
     """SQLAlchemy URL of a database with all migrations and no rows."""
     with _database(servers, template=_migrated_template) as url:
         yield url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on a fresh, migrated database."""
+    from storage.database import connect
+
+    engine = connect(PostgresSettings(url=SecretStr(database_url)))
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import dataclasses
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -93,7 +93,7 @@ class MemoryQueue:
         self._claimed: set[str] = set()
 
     @contextmanager
-    def claim_delivery(self, now: datetime) -> Iterator["MemoryClaim | None"]:
+    def claim_delivery(self, now: datetime, notifiers: Collection[str]) -> Iterator["MemoryClaim | None"]:
         if self.away:
             raise self.away.pop(0)
         with self._lock:
@@ -101,6 +101,7 @@ class MemoryQueue:
                 delivery
                 for delivery in self.waiting.values()
                 if delivery.next_attempt_at <= now
+                and delivery.notifier in notifiers
                 and delivery.id not in self._claimed
                 and not self._too_early(delivery)
             ]

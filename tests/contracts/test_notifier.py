@@ -40,7 +40,7 @@ def slack_trial(stack: ExitStack, folder: Path) -> Trial:
         SlackNotifier(SlackSettings(webhook_url=SecretStr(slack.url)), ALERTS, ManualClock(START)),
         lambda: [str(payload) for payload in slack.accepted],
         lambda: slack.answers.append(Answer(503)),
-        lambda: slack.answers.append(Answer(404, "no_service")),
+        lambda: slack.answers.append(Answer(400, "invalid_blocks")),
     )
 
 

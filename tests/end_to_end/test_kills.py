@@ -47,7 +47,9 @@ def test_whatever_is_killed_every_post_counts_once_and_every_alert_comes_once(
         stack.servers.redis.kill()
         stack.servers.redis.start()
         Watcher(stack.settings, *stack.stores, clock).wait(published, lambda _: None, stack.workers.wait)
+        evaluations = count_evaluations(stack)
         stack.workers.kill("alerts-1")
+        wait_until(lambda: count_evaluations(stack) > evaluations, 60, "alerts are looked for again")
 
         assert stack.posts.counts("demo").posts == story.posts == published.report.published
         wait_until(lambda: has_all_windows(stack), 60, "Redis has its windows again")
@@ -68,6 +70,11 @@ def kill_stream_workers(stack: Stack, published: Published) -> None:
         wait_until(lambda goal=goal: done() >= goal, 60, "the stream goes on")  # type: ignore[misc]
         stack.workers.kill(chance.choice(["stream-1", "stream-2"]))
     assert done() < total, "the posts ran out before the kills did"
+
+
+def count_evaluations(stack: Stack) -> int:
+    """How often an alert worker has begun to evaluate."""
+    return (stack.run_dir / "logs" / "alerts-1.log").read_text().count("evaluating from")
 
 
 def has_all_windows(stack: Stack) -> bool:

@@ -32,13 +32,7 @@ from tests.stored_samples import BAD, CALM, NOON, scored
 
 HOUR = timedelta(hours=1)
 YEAR = timedelta(days=365)
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = connect(PostgresSettings(url=SecretStr(database_url)))
-    yield engine
-    engine.dispose()
+EVERYBODY = ("slack", "email")
 
 
 @pytest.fixture
@@ -90,7 +84,7 @@ def test_an_alert_comes_back_exactly_as_it_was_given(store: AlertStore, lease: E
 
     assert store.alerts() == [alert(), bare]
     assert lease.recent_alerts(NOON) == [alert(), bare]
-    with store.claim_delivery(NOON) as claimed:
+    with store.claim_delivery(NOON, EVERYBODY) as claimed:
         assert claimed is not None
         assert claimed.delivery == delivery(alert())
 
@@ -104,7 +98,7 @@ def test_a_later_commit_replaces_alerts_and_leaves_deliveries(store: AlertStore,
     assert lease.as_of() == NOON + HOUR
     assert store.alerts() == [ended]
     assert store.waiting_deliveries() == 1
-    with store.claim_delivery(NOON) as claimed:
+    with store.claim_delivery(NOON, EVERYBODY) as claimed:
         assert claimed is not None
         assert claimed.delivery.alert == alert()
 
@@ -291,7 +285,11 @@ def test_models_are_those_that_scored_the_window(posts: PostStore, lease: Evalua
 def test_a_claimed_delivery_is_nobody_elses(store: AlertStore, lease: EvaluatorLease) -> None:
     lease.commit(NOON, [alert()], [delivery(alert(), "slack"), delivery(alert(), "email")])
 
-    with store.claim_delivery(NOON) as first, store.claim_delivery(NOON) as second, store.claim_delivery(NOON) as third:
+    with (
+        store.claim_delivery(NOON, EVERYBODY) as first,
+        store.claim_delivery(NOON, EVERYBODY) as second,
+        store.claim_delivery(NOON, EVERYBODY) as third,
+    ):
         assert first is not None
         assert second is not None
         assert {first.delivery.notifier, second.delivery.notifier} == {"slack", "email"}
@@ -301,17 +299,33 @@ def test_a_claimed_delivery_is_nobody_elses(store: AlertStore, lease: EvaluatorL
     assert store.waiting_deliveries() == 1
 
 
+def test_a_message_to_others_is_neither_claimed_nor_counted(store: AlertStore, lease: EvaluatorLease) -> None:
+    lease.commit(NOON, [alert()], [delivery(alert(), "email"), delivery(alert(), "slack")])
+
+    with store.claim_delivery(NOON, ["slack"]) as claimed, store.claim_delivery(NOON, ["slack"]) as other:
+        assert claimed is not None
+        assert claimed.delivery.notifier == "slack"
+        assert other is None
+        claimed.sent(NOON)
+    with store.claim_delivery(NOON, ()) as claimed:
+        assert claimed is None
+
+    assert store.waiting_deliveries(["slack"]) == store.waiting_deliveries([]) == 0
+    assert store.waiting_deliveries(EVERYBODY) == store.waiting_deliveries() == 1
+    assert store.waiting_by_notifier() == {"email": 1}
+
+
 def test_a_failed_delivery_comes_again_at_its_time_with_its_attempts(
     store: AlertStore, lease: EvaluatorLease, engine: Engine
 ) -> None:
     lease.commit(NOON, [alert()], [delivery(alert())])
-    with store.claim_delivery(NOON) as claimed:
+    with store.claim_delivery(NOON, EVERYBODY) as claimed:
         assert claimed is not None
         claimed.failed("429 \0 slow down", NOON + HOUR)
 
-    with store.claim_delivery(NOON + HOUR - timedelta(seconds=1)) as claimed:
+    with store.claim_delivery(NOON + HOUR - timedelta(seconds=1), EVERYBODY) as claimed:
         assert claimed is None
-    with store.claim_delivery(NOON + HOUR) as claimed:
+    with store.claim_delivery(NOON + HOUR, EVERYBODY) as claimed:
         assert claimed is not None
         assert claimed.delivery.attempts == 1
         claimed.failed("gone", None)
@@ -327,30 +341,30 @@ def test_a_failed_delivery_comes_again_at_its_time_with_its_attempts(
 def test_a_sender_that_raises_leaves_the_delivery_for_another(store: AlertStore, lease: EvaluatorLease) -> None:
     lease.commit(NOON, [alert()], [delivery(alert())])
 
-    with pytest.raises(RuntimeError), store.claim_delivery(NOON):
+    with pytest.raises(RuntimeError), store.claim_delivery(NOON, EVERYBODY):
         raise RuntimeError
 
-    with store.claim_delivery(NOON) as claimed:
+    with store.claim_delivery(NOON, EVERYBODY) as claimed:
         assert claimed is not None
         assert claimed.delivery.attempts == 0
 
 
 def test_the_end_of_an_alert_is_not_told_before_its_beginning(store: AlertStore, lease: EvaluatorLease) -> None:
     lease.commit(NOON, [alert()], [delivery(alert())])
-    with store.claim_delivery(NOON) as claimed:
+    with store.claim_delivery(NOON, EVERYBODY) as claimed:
         assert claimed is not None
         claimed.failed("away", NOON + HOUR)
     ended = replace(alert(), state=AlertState.RESOLVED)
     lease.commit(NOON, [ended], [delivery(ended, reason=NotificationReason.RESOLVED), delivery(ended, "email")])
 
-    with store.claim_delivery(NOON) as claimed:
+    with store.claim_delivery(NOON, EVERYBODY) as claimed:
         assert claimed is not None
         assert claimed.delivery.notifier == "email"
         claimed.sent(NOON)
-    with store.claim_delivery(NOON) as claimed:
+    with store.claim_delivery(NOON, EVERYBODY) as claimed:
         assert claimed is None
     for reason in (NotificationReason.FIRING, NotificationReason.RESOLVED):
-        with store.claim_delivery(NOON + HOUR) as claimed:
+        with store.claim_delivery(NOON + HOUR, EVERYBODY) as claimed:
             assert claimed is not None
             assert claimed.delivery.reason is reason
             claimed.sent(NOON + HOUR)
@@ -366,7 +380,7 @@ from storage.database import connect
 
 store = AlertStore(connect(PostgresSettings(url=SecretStr(sys.argv[1]))))
 lease = store.acquire_lease()
-with store.claim_delivery(datetime(2100, 1, 1, tzinfo=UTC)) as claimed:
+with store.claim_delivery(datetime(2100, 1, 1, tzinfo=UTC), {"slack"}) as claimed:
     print(claimed is not None and lease is not None, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -390,7 +404,7 @@ def test_a_killed_process_frees_its_lease_and_its_delivery_at_once(
     again.release()
 
     def claim() -> bool:
-        with store.claim_delivery(datetime(2100, 1, 1, tzinfo=UTC)) as claimed:
+        with store.claim_delivery(datetime(2100, 1, 1, tzinfo=UTC), EVERYBODY) as claimed:
             return claimed is not None and claimed.delivery.attempts == 0
 
     wait_until(claim, seconds=5, what="the delivery is free")

@@ -19,23 +19,20 @@ from sqlalchemy import Engine, text
 
 from alerts.deliver import run_delivery
 from alerts.route import build_notifiers
+from alerts.worker import run_alerts
 from bearometer.alert import Delivery, NotificationReason
 from bearometer.clock import SystemClock
+from bearometer.replay import Published, Watcher
 from bearometer.settings import AlertSettings, EmailSettings, PostgresSettings, Settings, SlackSettings
+from ingest.worker import IngestReport
 from storage.alerts import AlertStore
 from storage.database import connect
+from storage.posts import PostStore
 from tests.conditions import WaitUntil
 from tests.receivers import Answer, SlackReceiver, SmtpReceiver
 from tests.sample_alerts import HOSTILE_TEXTS, make_alert, make_delivery, make_post, make_resolved
 
 ALERTS = AlertSettings(poll_seconds=0.02, max_backoff_seconds=2, max_attempts=5)
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = connect(PostgresSettings(url=SecretStr(database_url)))
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -177,6 +174,56 @@ def test_a_notifier_that_hangs_in_a_killed_worker_loses_nothing(
             assert second.wait(10) == 0
         assert len(slack.accepted) == 1
     assert outcomes(engine)[delivery.id][0] == "sent"
+
+
+def test_a_worker_without_slack_leaves_slacks_messages_to_the_worker_that_has_it(
+    store: AlertStore, database_url: str, wait_until: WaitUntil, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue(store, [make_delivery(notifier="slack"), make_delivery(notifier="directory")])
+    postgres = PostgresSettings(url=SecretStr(database_url))
+    without = Settings(postgres=postgres, alerts=ALERTS.model_copy(update={"directory": tmp_path / "messages"}))
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(run_alerts, without, SystemClock(), stop)
+        wait_until(lambda: store.waiting_by_notifier() == {"slack": 1}, seconds=30, what="the other one is delivered")
+        stop.set()
+        running.result(timeout=20)
+    assert "not configured here, until they are: slack (1)" in caplog.text
+    with SlackReceiver() as slack:
+        with delivering(store, Settings(slack=slack_settings(slack), alerts=ALERTS)):
+            wait_until(lambda: store.waiting_deliveries() == 0, seconds=60, what="Slack's message is delivered")
+        assert len(slack.accepted) == 1
+
+
+def test_a_replay_waits_for_messages_to_its_own_notifiers_only(store: AlertStore, database_url: str) -> None:
+    queue(store, [make_delivery(notifier="slack"), make_delivery(notifier="console")])
+    settings = Settings(postgres=PostgresSettings(url=SecretStr(database_url)), alerts=AlertSettings(console=True))
+    watcher = Watcher(settings, PostStore(connect(settings.postgres)), store, SystemClock())
+    waited: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        with store.claim_delivery(datetime.now(UTC), ["console"]) as claimed:
+            assert claimed is not None
+            claimed.sent(datetime.now(UTC))
+
+    watcher.wait(Published(IngestReport(), next_offsets={}, until=None), lambda _: None, pause)
+
+    assert len(waited) == 1
+    assert store.waiting_by_notifier() == {"slack": 1}
+
+
+def test_a_webhook_that_a_person_mends_gets_the_message(
+    store: AlertStore, engine: Engine, wait_until: WaitUntil
+) -> None:
+    delivery = make_delivery()
+    with SlackReceiver() as slack:
+        slack.answers.append(Answer(410, "channel_is_archived"))
+        queue(store, [delivery])
+        with delivering(store, Settings(slack=slack_settings(slack), alerts=ALERTS)):
+            wait_until(lambda: store.waiting_deliveries() == 0, seconds=60, what="the message is delivered")
+        assert len(slack.accepted) == 1
+    assert outcomes(engine) == {delivery.id: ("sent", 2, None)}
 
 
 @contextmanager

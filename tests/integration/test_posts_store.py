@@ -1,7 +1,6 @@
 """PostStore against a real Postgres."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,13 +18,6 @@ from storage.database import connect
 from storage.posts import PostStore
 from tests.conditions import WaitUntil
 from tests.stored_samples import BAD, CALM, NOON, scored
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = connect(PostgresSettings(url=SecretStr(database_url)))
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -201,6 +193,76 @@ def test_what_was_stored_since_comes_with_the_rest_of_its_minutes(store: PostSto
     since = datetime.now(UTC) - timedelta(days=1)
     found = [one for chunk in store.stored_since(since) for one in chunk]
     assert sorted(found, key=lambda one: one.post.id) == [old, new]
+
+
+def age(engine: Engine, hours: int) -> None:
+    """As if everything that is stored had been stored so much earlier."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE posts SET stored_at = stored_at - make_interval(hours => :h)"), {"h": hours})
+
+
+def test_a_post_that_is_listed_again_is_given_while_its_bucket_may_live(store: PostStore, engine: Engine) -> None:
+    ours, anothers = scored("1"), scored("2", published_at=NOON + timedelta(minutes=1))
+    store.save([ours, anothers], [])
+
+    assert store.save([ours], []) == [ours]
+    age(engine, 26)
+    assert store.save([ours], []) == [ours]
+    age(engine, 25)
+    assert store.save([ours], []) == []
+    longer = PostStore(engine, windows_live=timedelta(hours=60))
+    assert longer.save([ours], []) == [ours]
+
+
+def test_a_late_post_comes_with_the_rest_of_its_minute_as_stored(store: PostStore, engine: Engine) -> None:
+    start, end = scored("1", symbols=("ZETA",)), scored("2", published_at=NOON + timedelta(seconds=59.999))
+    outside = [scored(f"x{n}", published_at=NOON + timedelta(seconds=n)) for n in (-1, 60)]
+    store.save([start, end, *outside], [])
+    age(engine, 1000)
+    late = scored("3", published_at=NOON + timedelta(seconds=30))
+
+    for delivery in ("the first", "again, after a crash between the stores"):
+        first, *rest = store.save([late], [])
+        assert first == late
+        assert sorted(rest, key=lambda one: one.post.id) == [start, end], delivery
+    assert store.save([start, late, end], [])[0] == late, "each of them once"
+    age(engine, 26)
+    assert {one.post.id for one in store.save([end], [])} == {"test:1", "test:2", "test:3"}, "redelivered a day later"
+    age(engine, 25)
+    assert store.save([start, end, late], []) == []
+
+
+def test_what_was_stored_lately_does_not_come_along(store: PostStore) -> None:
+    store.save([scored("1")], [])
+
+    assert store.save([scored("2")], []) == [scored("2")]
+
+
+def test_a_minute_of_today_comes_without_its_rest(store: PostStore, engine: Engine) -> None:
+    now = datetime.now(UTC)
+    store.save([scored("1", published_at=now)], [])
+    age(engine, 30)  # as a post from the future
+
+    assert store.save([scored("2", published_at=now)], []) == [scored("2", published_at=now)]
+    assert store.save([scored("1", published_at=now)], []) == [scored("1", published_at=now)]
+
+
+def test_a_rebuild_may_read_for_longer_than_a_statement_may_take(
+    store: PostStore, engine: Engine, database_url: str, wait_until: WaitUntil
+) -> None:
+    store.save([scored("1")], [])
+    hasty = connect(PostgresSettings(url=SecretStr(database_url), statement_timeout_seconds=1))
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        " AND query_start < clock_timestamp() - interval '1.2 s'"
+    )
+    with engine.connect() as other, ThreadPoolExecutor(1) as pool:
+        other.execute(text("LOCK TABLE posts"))
+        reading = pool.submit(lambda: list(PostStore(hasty).stored_since(NOON)))
+        wait_until(lambda: reading.done() or rows(engine, waiting) == [(1,)], what="the statement's time is over")
+        other.rollback()
+        assert reading.result(10) == [[scored("1")]]
+    hasty.dispose()
 
 
 def test_a_worker_waits_for_another_that_stores_the_same_post(

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 import redis
 import typer
-from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
@@ -21,8 +20,6 @@ from typer.testing import CliRunner
 from bearometer.commands.store import register
 from bearometer.embedded import Servers
 from bearometer.errors import Failed, Misconfigured, Unavailable
-from bearometer.settings import PostgresSettings
-from storage.database import connect
 from storage.posts import PostStore
 from storage.query import ask
 from tests.conditions import WaitUntil
@@ -38,13 +35,6 @@ class Output:
 
 
 Run = Callable[..., Output]
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = connect(PostgresSettings(url=SecretStr(database_url)))
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-import pytest
-from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from alerts.watch import WatchReport, run_watch
@@ -16,9 +14,8 @@ from bearometer.alert import Alert, AlertState
 from bearometer.clock import Clock, ManualClock, SystemClock
 from bearometer.mention import Scored
 from bearometer.progress import Progress
-from bearometer.settings import AlertSettings, PostgresSettings
+from bearometer.settings import AlertSettings
 from storage.alerts import AlertStore
-from storage.database import connect
 from storage.posts import PostStore
 from tests.conditions import WaitUntil
 from tests.stored_samples import CALM, scored
@@ -29,13 +26,6 @@ END = CRASH + timedelta(days=3)
 RULES = AlertSettings(poll_seconds=0.02)
 NOTIFIERS = ("console", "slack")
 RESULT = text("SELECT id, reason, notifier FROM deliveries ORDER BY number")
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = connect(PostgresSettings(url=SecretStr(database_url)))
-    yield engine
-    engine.dispose()
 
 
 def history() -> list[Scored]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import redis
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from bearometer.clock import SystemClock
 from bearometer.embedded import Servers
@@ -78,6 +79,37 @@ def test_a_changed_bucket_lives_anew_and_a_repeated_post_renews_nothing(
     assert client.pttl(bucket) <= 1_000_000
     windows.add([scored("2")])
     assert client.pttl(bucket) > 1_000_000
+
+
+def test_an_expired_bucket_is_begun_again_whole_or_not_at_all(
+    windows: WindowStore, posts: PostStore, database_url: str, client: redis.Redis
+) -> None:
+    batch = [scored(str(n), symbols=("ACME", "ZETA")[: 1 + n % 2]) for n in range(5)]
+    windows.add(posts.save(batch, []))
+    expire_all(client, database_url)
+
+    assert windows.add(posts.save(batch[:1], [])) == 0, "a feed lists it again"
+    assert windows.symbols() == {}
+
+    late = scored("late")
+    windows.add(posts.save([late], []))
+    counted = {symbol: windows.buckets(symbol, NOON, NOON + HOUR) for symbol in ("ACME", "ZETA", MARKET)}
+    assert {symbol: bucket.posts for symbol, [bucket] in counted.items()} == {"ACME": 6, "ZETA": 2, MARKET: 6}
+
+    windows.rebuild(posts, CLOCK)
+    client.flushdb()
+    windows.rebuild(posts, CLOCK)
+    assert counted == {symbol: windows.buckets(symbol, NOON, NOON + HOUR) for symbol in counted}
+
+
+def expire_all(client: redis.Redis, database_url: str) -> None:
+    """As if everything had been stored so long ago that no bucket of it lives."""
+    for key in client.scan_iter("bearometer:bucket:*"):
+        client.delete(key)
+    engine = connect(PostgresSettings(url=SecretStr(database_url)))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE posts SET stored_at = stored_at - interval '51 hours'"))
+    engine.dispose()
 
 
 def test_an_expired_symbol_is_not_listed(windows: WindowStore, client: redis.Redis) -> None:

@@ -1,6 +1,8 @@
 """What can be said of docker-compose.yml and the Dockerfiles without Docker."""
 
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -120,3 +122,13 @@ def test_an_image_has_every_package_and_runs_as_an_ordinary_user(file: str) -> N
     stages = {"python"} if " AS python" in text else set()
     for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE):
         assert image in stages or re.search(r":[\w.-]*\d", image), image
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
+def test_docker_compose_accepts_the_file(tmp_path: Path) -> None:
+    variables = tmp_path / "variables"
+    example = (ROOT / ".env.example").read_text()
+    variables.write_text(re.sub(r"^([A-Z_]+PASSWORD)=$", r"\1=a1", example, flags=re.MULTILINE))
+    command = ["docker-compose", "--env-file", str(variables), "config", "--quiet"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr

@@ -86,11 +86,13 @@ def test_a_final_refusal_is_not_tried_again() -> None:
     assert queue.given_up == {delivery.id: "no such channel"}
 
 
-def test_a_notifier_that_is_gone_gives_its_messages_up() -> None:
-    clock, delivery = ManualClock(START), make_delivery(notifier="pager")
-    queue = MemoryQueue(delivery)
-    deliver_all(queue, Recording(), clock=clock)
-    assert queue.given_up == {delivery.id: "no notifier `pager` is configured any more"}
+def test_a_message_to_a_notifier_of_others_is_left_waiting_and_holds_up_no_other() -> None:
+    clock, theirs, ours = ManualClock(START), make_delivery(notifier="pager"), make_delivery()
+    queue, slack = MemoryQueue(theirs, ours), Recording()
+    assert deliver_next(queue, {"slack": slack}, SETTINGS, clock)
+    assert not deliver_next(queue, {"slack": slack}, SETTINGS, clock)
+    assert slack.taken == [ours.id]
+    assert queue.waiting == {theirs.id: theirs}
 
 
 def test_a_defect_holds_up_no_other_message_and_its_text_is_not_stored() -> None:

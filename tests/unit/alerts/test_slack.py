@@ -101,8 +101,18 @@ def test_trouble_at_slack_may_pass(status: int) -> None:
     assert slack.requests == 1
 
 
-@pytest.mark.parametrize(("status", "body"), [(400, "invalid_blocks"), (403, "action_prohibited"), (404, "no_service")])
-def test_a_refusal_is_final_and_says_what_slack_said(status: int, body: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "body"), [(403, "action_prohibited"), (404, "no_service"), (410, "channel_is_archived")]
+)
+def test_what_a_person_can_mend_at_slack_is_worth_another_try(status: int, body: str) -> None:
+    with SlackReceiver() as slack:
+        slack.answers.append(Answer(status, body))
+        with pytest.raises(Unavailable, match=f"Slack answered {status} '{body}'"):
+            notifier(slack.url).send(make_delivery())
+
+
+@pytest.mark.parametrize(("status", "body"), [(400, "invalid_blocks"), (400, "invalid_payload"), (413, "too large")])
+def test_a_refusal_of_the_message_itself_is_final_and_says_what_slack_said(status: int, body: str) -> None:
     with SlackReceiver() as slack:
         slack.answers.append(Answer(status, body))
         with pytest.raises(Failed, match=f"Slack answered {status} '{body}'"):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bearometer.errors import Misconfigured
-from model.tokenise import Ids, Tokeniser, by_length, pad
+from model.tokenise import Ids, Tokeniser, by_length, pad, pad_groups
 
 
 def row(length: int) -> Ids:
@@ -28,6 +28,14 @@ def test_rows_are_padded_to_the_longest_only() -> None:
     ids, mask = pad([np.array([5, 6, 7]), np.array([8])], pad_id=9)
     assert ids.tolist() == [[5, 6, 7], [8, 9, 9]]
     assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+def test_groups_are_padded_one_by_one_without_the_unreadable_rows() -> None:
+    groups = list(pad_groups([row(1), None, row(3), row(2)], group_tokens=6, pad_id=9))
+    assert [(places, ids.tolist(), mask.sum()) for places, ids, mask in groups] == [
+        ([2, 3], [[1, 1, 1], [1, 1, 9]], 5),
+        ([0], [[1]], 1),
+    ]
 
 
 def test_a_text_with_nothing_to_read_gives_none(tiny_base: Path) -> None:
