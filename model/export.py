@@ -157,7 +157,14 @@ def _trace(source: Path) -> onnx.ModelProto:
         message = f"torch could not export the model in {source}"
         raise Failed(message)
     model: onnx.ModelProto = program.model_proto
+    _forget_where_it_was_made(model)
     return model
+
+
+def _forget_where_it_was_made(model: onnx.ModelProto) -> None:
+    """Take away the exporter's notes: each node has the lines of code that it came from, with this machine's paths."""
+    for holder in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del holder.metadata_props[:]
 
 
 @contextmanager

@@ -53,6 +53,13 @@ def test_an_int8_answer_is_the_same_in_any_company(exported: Path) -> None:
         assert one.sentiment.positive == pytest.approx(other.sentiment.positive, abs=1e-4)
 
 
+def test_what_was_exported_holds_no_path_of_the_machine_that_made_it(exported: Path) -> None:
+    for name in (INT8_FILE, FP32_FILE):
+        content = (exported / name).read_bytes()
+        assert b'File "' not in content
+        assert b".py" not in content
+
+
 def test_what_was_exported_says_what_it_came_from(tiny_run: Path, exported: Path) -> None:
     folder = ModelFolder.open(exported)
     assert folder.name == "tiny"
