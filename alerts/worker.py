@@ -12,7 +12,7 @@ from bearometer.errors import Failed
 from bearometer.settings import Settings
 from bearometer.terminal import plain
 from storage.alerts import AlertStore
-from storage.database import check_database, connect
+from storage.database import open_database
 
 __all__ = ["run_alerts", "run_together"]
 
@@ -27,8 +27,7 @@ def run_alerts(settings: Settings, clock: Clock, stop: threading.Event) -> None:
 
     Raises Unavailable or Misconfigured at once when the database or the settings are not ready.
     """
-    engine = connect(settings.postgres)
-    check_database(engine)
+    engine = open_database(settings.postgres)
     store = AlertStore(engine)
     notifiers = {notifier.name: notifier for notifier in build_notifiers(settings, clock)}
     if not notifiers:

@@ -1,9 +1,10 @@
 """How far the stream has come on one partition."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "count_missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +18,9 @@ class Progress:
     partition: int
     next_offset: int
     newest_at: datetime | None
+
+
+def count_missing(progress: Iterable[Progress], next_offsets: Mapping[int, int]) -> int:
+    """How many of the messages before `next_offsets` (by partition, of one topic) are not in Postgres yet."""
+    done = {step.partition: step.next_offset for step in progress}
+    return sum(max(0, end - done.get(partition, 0)) for partition, end in next_offsets.items())

@@ -14,6 +14,7 @@ from bearometer.alert import Alert
 from bearometer.bars import Bars
 from bearometer.clock import Clock
 from bearometer.errors import Failed
+from bearometer.progress import count_missing
 from bearometer.settings import Settings
 from bearometer.window import parse_window
 from ingest.dead_letters import count_dead_letters
@@ -23,7 +24,7 @@ from ingest.worker import IngestReport, run_ingest
 from storage.alerts import AlertStore
 from storage.posts import PostStore, StoredCounts
 
-__all__ = ["Published", "ReplaySummary", "Watcher", "publish_source", "replay_through", "summarise"]
+__all__ = ["Published", "ReplaySummary", "Watcher", "publish_source", "replay_through", "show_reading", "summarise"]
 
 _LOOK_SECONDS = 0.1
 _STALLED_SECONDS = 120.0
@@ -122,6 +123,15 @@ def publish_source(
     return Published(report, next_offsets, until)
 
 
+def show_reading(source: Progressing, bars: Bars) -> Callable[[IngestReport], None]:
+    """What to do with the reports of ingest, so that a bar shows how much of the source was read."""
+    return lambda report: bars.set("read", source.bytes_read / max(source.bytes_total, 1), _note(report))
+
+
+def _note(report: IngestReport) -> str:
+    return f"{report.read:,} rows, {report.rejected:,} rejected"
+
+
 def replay_through(
     source: Progressing,
     settings: Settings,
@@ -139,12 +149,8 @@ def replay_through(
     """
     started, seen_before = clock.monotonic(), stores[1].as_of()
 
-    def on_report(report: IngestReport) -> None:
-        note = f"{report.read:,} rows, {report.rejected:,} rejected"
-        bars.set("read", source.bytes_read / max(source.bytes_total, 1), note)
-
-    published = publish_source(source, settings, clock, on_report, on_rejected, shared=shared)
-    bars.set("read", 1.0, f"{published.report.read:,} rows, {published.report.rejected:,} rejected")
+    published = publish_source(source, settings, clock, show_reading(source, bars), on_rejected, shared=shared)
+    bars.set("read", 1.0, _note(published.report))  # of a broken file too
     Watcher(settings, *stores, clock).wait(published, lambda share: bars.set("scored", share), pause)
     summary = summarise(source, published, settings, stores, clock.monotonic() - started)
     return replace(summary, seen_before=seen_before)
@@ -177,7 +183,7 @@ class Watcher:
         seen: object = None
         moved_at = self._clock.monotonic()
         while True:
-            stored = self._count_stored(published)
+            stored = total - count_missing(self._posts.progress(self._topic), published.next_offsets)
             on_stored(stored / total if total else 1.0)
             as_of, waiting = self._alerts.as_of(), self._alerts.waiting_deliveries(self._notifiers)
             if stored >= total and self._has_reached(published.until, as_of) and not waiting:
@@ -191,10 +197,6 @@ class Watcher:
                 )
                 raise Failed(message)
             pause(_LOOK_SECONDS)
-
-    def _count_stored(self, published: Published) -> int:
-        offsets = {step.partition: step.next_offset for step in self._posts.progress(self._topic)}
-        return sum(min(offsets.get(partition, 0), offset) for partition, offset in published.next_offsets.items())
 
     def _has_reached(self, until: datetime | None, as_of: datetime | None) -> bool:
         return until is None or (as_of is not None and as_of >= until - timedelta(seconds=self._step_seconds))

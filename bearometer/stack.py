@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bearometer.clock import Clock
 from bearometer.embedded import Servers
+from bearometer.progress import count_missing
 from bearometer.settings import Settings, load_settings
 from bearometer.supervisor import Supervisor
 from ingest.kafka import create_topics, end_offsets
@@ -58,7 +59,8 @@ class Stack:
     @property
     def messages_dir(self) -> Path:
         """Where each message to people lies as files."""
-        return self.settings.alerts.directory or self.run_dir / "messages"
+        assert self.settings.alerts.directory is not None, "start_stack sets it"
+        return self.settings.alerts.directory
 
 
 @contextmanager
@@ -117,8 +119,7 @@ def drain(stack: Stack, clock: Clock) -> None:
     ends = end_offsets(stack.settings.kafka, stack.settings.kafka.topic)
     deadline = clock.monotonic() + _DRAIN_SECONDS
     while True:
-        done = {step.partition: step.next_offset for step in stack.posts.progress(stack.settings.kafka.topic)}
-        left = sum(max(0, end - done.get(partition, 0)) for partition, end in ends.items())
+        left = count_missing(stack.posts.progress(stack.settings.kafka.topic), ends)
         if not left:
             return
         if clock.monotonic() > deadline:

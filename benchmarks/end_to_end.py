@@ -17,11 +17,10 @@ from pathlib import Path
 import orjson
 
 from bearometer.clock import SystemClock
-from bearometer.errors import Rejected
+from bearometer.post import Post
 from bearometer.settings import Settings, load_settings
-from ingest.normalise import normalise
+from ingest.normalise import normalise_all
 from ingest.replay import ReplaySource
-from ingest.source import RawPost
 from model.classifier import Passage
 from model.load import load_classifier
 
@@ -45,12 +44,8 @@ def read_distinct(file: Path, settings: Settings) -> list[Passage]:
     """The texts that the stream has to classify: one per fingerprint and symbols."""
     clock = SystemClock()
     found: dict[tuple[str, tuple[str, ...]], Passage] = {}
-    for row in ReplaySource(file, settings.ingest, clock).read():
-        if isinstance(row, RawPost):
-            try:
-                post = normalise(row, "benchmark", settings.ingest, clock.now())
-            except Rejected:
-                continue
+    for post in normalise_all(ReplaySource(file, settings.ingest, clock), settings.ingest, clock):
+        if isinstance(post, Post):
             found.setdefault((post.fingerprint, post.symbols), Passage(post.text, post.symbols))
     return list(found.values())
 

@@ -3,17 +3,19 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from bearometer.clock import Clock
 from bearometer.errors import Reason, Rejected
 from bearometer.post import Post
 from bearometer.settings import IngestSettings
 from ingest.language import clean_language, guess_language
-from ingest.source import RawPost
+from ingest.source import RawPost, Source, Unreadable
 from ingest.symbols import clean_symbols, find_cashtags
 from ingest.text import clean_text, find_links, limit_marks, one_line
 
-__all__ = ["MAX_RAW_CHARS", "allowed_time", "fingerprint", "normalise"]
+__all__ = ["MAX_RAW_CHARS", "allowed_time", "fingerprint", "normalise", "normalise_all"]
 
 MAX_RAW_CHARS = 1_000_000
 """A longer text is refused before anything looks at it."""
@@ -24,6 +26,18 @@ _MAX_URL_CHARS = 2_000
 _MAX_COUNT = 2**53
 _RETWEETED = re.compile(r"@\w+:?")
 _NAMED = re.compile(r"@\w+[).]?")
+
+
+def normalise_all(source: Source, settings: IngestSettings, clock: Clock) -> Iterator[Post | Unreadable]:
+    """Every post of a source, normalised, and in its place what cannot be read or used. Publishes nothing."""
+    for item in source.read():
+        if isinstance(item, RawPost):
+            try:
+                yield normalise(item, item.source or source.name, settings, clock.now())
+            except Rejected as error:
+                yield Unreadable(item.position, error.reason, error.detail)
+        elif item is not None:
+            yield item
 
 
 def normalise(raw: RawPost, source: str, settings: IngestSettings, now: datetime) -> Post:

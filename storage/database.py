@@ -9,7 +9,7 @@ from bearometer.settings import PostgresSettings
 from storage.failures import translated_errors, where
 from storage.migrate import current_revision, head_revision, known_revisions
 
-__all__ = ["check_database", "connect"]
+__all__ = ["check_database", "connect", "open_database"]
 
 
 def connect(settings: PostgresSettings) -> Engine:
@@ -40,6 +40,13 @@ def connect(settings: PostgresSettings) -> Engine:
             "tcp_user_timeout": 30_000,  # milliseconds; keep-alives do not run while something sent is unanswered
         },
     )
+
+
+def open_database(settings: PostgresSettings) -> Engine:
+    """An engine on a database that this program can work with; raises as `check_database`."""
+    engine = connect(settings)
+    check_database(engine)
+    return engine
 
 
 def check_database(engine: Engine) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bearometer.clock import SystemClock
 from bearometer.settings import Settings
-from ingest.kafka import check_broker, create_topics
+from ingest.kafka import create_topics
 from model.load import load_classifier
-from storage.database import check_database, connect
+from storage.database import open_database
 from storage.posts import PostStore
 from storage.windows import WindowStore
 from stream.app import build_app
@@ -23,9 +23,7 @@ def run_stream(settings: Settings) -> None:
 
     Nothing needs to be done after a crash or a kill -9 but to start it again.
     """
-    engine = connect(settings.postgres)
-    check_database(engine)
-    check_broker(settings.kafka)
+    engine = open_database(settings.postgres)
     create_topics(settings.kafka)
     posts = PostStore(engine, windows_live=timedelta(hours=settings.redis.ttl_hours))
     windows = WindowStore(settings.redis)

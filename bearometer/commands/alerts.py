@@ -35,25 +35,15 @@ def run_worker(context: typer.Context) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    import signal
-    import threading
-
     from alerts.worker import run_alerts
     from bearometer.clock import SystemClock
     from bearometer.logs import start_logging
     from bearometer.settings import load_settings
+    from bearometer.stopping import stop_on_signals
 
     settings = load_settings()
     start_logging(settings.log_level)
-    stop = threading.Event()
-
-    def end(signal_number: int, frame: object) -> None:
-        # Not set here: the handler may have interrupted this very thread while it holds the event's lock.
-        threading.Thread(target=stop.set, daemon=True).start()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    run_alerts(settings, SystemClock(), stop)
+    run_alerts(settings, SystemClock(), stop_on_signals())
 
 
 def list_alerts(
@@ -147,11 +137,9 @@ def send_test() -> None:
 def _open_store() -> "AlertStore":
     from bearometer.settings import load_settings
     from storage.alerts import AlertStore
-    from storage.database import check_database, connect
+    from storage.database import open_database
 
-    engine = connect(load_settings().postgres)
-    check_database(engine)
-    return AlertStore(engine)
+    return AlertStore(open_database(load_settings().postgres))
 
 
 def _find(alert_id: str) -> Alert:

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bearometer.commands.rehearse import Complaints, rehearse
 from bearometer.terminal import plain
 
 if TYPE_CHECKING:
-    import threading
-
     from bearometer.clock import Clock
-    from bearometer.settings import IngestSettings, Settings
+    from bearometer.settings import Settings
     from ingest.dead_letters import FoundLetter
     from ingest.rss import RssSource
     from ingest.worker import IngestReport
@@ -60,7 +59,8 @@ def ingest(
     start_logging(settings.log_level)
     source = RssSource(settings.ingest, clock, once=once or dry_run)
     if dry_run:
-        _rehearse(source, settings.ingest, clock)
+        posts, reasons = rehearse(source, settings.ingest, clock, Complaints(most=None))
+        typer.echo(f"{posts:,} posts would be published, {reasons.total():,} are rejected")
     else:
         _publish(source, settings, clock)
     if source.once and len(source.failed) == len(settings.ingest.feeds):
@@ -124,12 +124,12 @@ def dead_republish(
 
 
 def _publish(source: "RssSource", settings: "Settings", clock: "Clock") -> None:
-    from ingest.kafka import check_broker, create_topics
+    from bearometer.stopping import stop_on_signals
+    from ingest.kafka import create_topics
     from ingest.publisher import Publisher
     from ingest.worker import run_ingest
 
-    stop = _stop_on_signals()
-    check_broker(settings.kafka)
+    stop = stop_on_signals()
     create_topics(settings.kafka)
     told_at = clock.monotonic()
 
@@ -142,37 +142,6 @@ def _publish(source: "RssSource", settings: "Settings", clock: "Clock") -> None:
     with Publisher(settings.kafka, settings.ingest) as publisher:
         report = run_ingest(source, publisher, settings.ingest, clock, tell, stop)
     typer.echo(f"{report.published:,} posts published, {report.rejected:,} rejected", err=True)
-
-
-def _stop_on_signals() -> "threading.Event":
-    import signal
-    import threading
-
-    stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
-    return stop
-
-
-def _rehearse(source: "RssSource", settings: "IngestSettings", clock: "Clock") -> None:
-    from bearometer.errors import Rejected
-    from ingest.normalise import normalise
-    from ingest.source import RawPost
-
-    posts = rejected = 0
-    for entry in source.read():
-        if not isinstance(entry, RawPost):
-            continue
-        try:
-            post = normalise(entry, entry.source or source.name, settings, clock.now())
-        except Rejected as error:
-            rejected += 1
-            typer.echo(f"{plain(entry.position)}: {plain(str(error))}", err=True)
-            continue
-        posts += 1
-        symbols = ", ".join(post.symbols) or "no symbol"
-        typer.echo(f"{post.published_at:%Y-%m-%d %H:%M:%S}  {plain(post.id, 60)}  [{symbols}]  {plain(post.text, 120)}")
-    typer.echo(f"{posts:,} posts would be published, {rejected:,} are rejected")
 
 
 def _as_row(found: "FoundLetter") -> tuple[str, ...]:

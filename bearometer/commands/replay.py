@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bearometer.commands.rehearse import Complaints, rehearse
 from bearometer.errors import Failed, Misconfigured
 from bearometer.terminal import plain
 
@@ -15,16 +16,12 @@ if TYPE_CHECKING:
     from bearometer.clock import Clock
     from bearometer.errors import Reason
     from bearometer.replay import ReplaySummary
-    from bearometer.settings import IngestSettings, Settings
+    from bearometer.settings import Settings
     from ingest.replay import ReplaySource
-    from ingest.source import Unreadable
-    from storage.alerts import AlertStore
-    from storage.posts import PostStore
 
 __all__ = ["register", "replay"]
 
 _SHOWN = 10
-_COMPLAINTS = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -84,29 +81,14 @@ def replay(
         sort=sort,
     )
     if dry_run:
-        _rehearse(replayed, settings.ingest, clock)
+        posts, reasons = rehearse(replayed, settings.ingest, clock, Complaints(), shown=_SHOWN)
+        typer.echo(f"{posts:,} posts can be published; {reasons.total():,} rows are rejected{_describe(reasons)}")
     elif embedded:
         _replay_embedded(replayed, clock, summary=summary, run_dir=run_dir, keep=keep, workers=workers, notify=notify)
     else:
         _replay_to_broker(replayed, settings, clock, summary)
     if replayed.truncated:
         raise Failed(replayed.truncated)
-
-
-class Complaints:
-    """Says of each of the first rejected rows where it lies and what is wrong with it."""
-
-    def __init__(self) -> None:
-        self._said = 0
-
-    def __call__(self, row: "Unreadable") -> None:
-        """Say it, on standard error."""
-        self._said += 1
-        if self._said <= _COMPLAINTS:
-            detail = f": {plain(row.detail, 200)}" if row.detail else ""
-            typer.echo(f"{plain(row.position)}: {row.reason}{detail}", err=True)
-        elif self._said == _COMPLAINTS + 1:
-            typer.echo("… more rows are rejected; they are counted and not shown", err=True)
 
 
 def _parse_speed(speed: str) -> float | None:
@@ -120,36 +102,6 @@ def _parse_speed(speed: str) -> float | None:
         message = f"`--speed` is {plain(speed, 40)}; it must be a number above 0, or max"
         raise Misconfigured(message)
     return factor
-
-
-def _rehearse(source: "ReplaySource", settings: "IngestSettings", clock: "Clock") -> None:
-    """Read and normalise everything, show a few posts and all that is wrong, publish nothing."""
-    from collections import Counter
-
-    from bearometer.errors import Reason, Rejected
-    from bearometer.post import Post
-    from ingest.normalise import normalise
-    from ingest.source import RawPost, Unreadable
-
-    posts, reasons, complain = 0, Counter[Reason](), Complaints()
-    for row in source.read():
-        if row is None:
-            continue
-        try:
-            if not isinstance(row, RawPost):
-                raise Rejected(row.reason, row.detail)
-            post: Post = normalise(row, source.name, settings, clock.now())
-        except Rejected as rejection:
-            reasons[rejection.reason] += 1
-            complain(Unreadable(row.position, rejection.reason, rejection.detail))
-            continue
-        posts += 1
-        if posts <= _SHOWN:
-            symbols = ", ".join(post.symbols) or "no symbol"
-            typer.echo(
-                f"{post.published_at:%Y-%m-%d %H:%M:%S}  {plain(post.id, 60)}  [{symbols}]  {plain(post.text, 100)}"
-            )
-    typer.echo(f"{posts:,} posts can be published; {reasons.total():,} rows are rejected{_describe(reasons)}")
 
 
 def _describe(reasons: "Counter[Reason]") -> str:
@@ -185,10 +137,12 @@ def _replay_embedded(
 
 def _replay_to_broker(source: "ReplaySource", settings: "Settings", clock: "Clock", summary: Path | None) -> None:
     from bearometer.bars import show_bars
-    from bearometer.replay import publish_source, replay_through
-    from ingest.kafka import check_broker, create_topics
+    from bearometer.replay import publish_source, replay_through, show_reading
+    from ingest.kafka import create_topics
+    from storage.alerts import AlertStore
+    from storage.database import open_database
+    from storage.posts import PostStore
 
-    check_broker(settings.kafka)
     create_topics(settings.kafka)
     with show_bars() as bars:
         if summary is None:
@@ -196,17 +150,17 @@ def _replay_to_broker(source: "ReplaySource", settings: "Settings", clock: "Cloc
                 source,
                 settings,
                 clock,
-                lambda so_far: bars.set(
-                    "read", source.bytes_read / max(source.bytes_total, 1), f"{so_far.read:,} rows"
-                ),
+                show_reading(source, bars),
+                Complaints(),
                 shared=True,
             ).report
             typer.echo(f"published {report.published:,} of {report.read:,} rows{_describe(report.reasons)}")
             return
+        engine = open_database(settings.postgres)
         result = replay_through(
             source,
             settings,
-            _open_stores(settings),
+            (PostStore(engine), AlertStore(engine)),
             clock,
             bars,
             pause=clock.sleep,
@@ -214,16 +168,6 @@ def _replay_to_broker(source: "ReplaySource", settings: "Settings", clock: "Cloc
             shared=True,
         )
     _finish(result, summary)
-
-
-def _open_stores(settings: "Settings") -> "tuple[PostStore, AlertStore]":
-    from storage.alerts import AlertStore
-    from storage.database import check_database, connect
-    from storage.posts import PostStore
-
-    engine = connect(settings.postgres)
-    check_database(engine)
-    return PostStore(engine), AlertStore(engine)
 
 
 def _finish(result: "ReplaySummary", summary: Path | None) -> None:

@@ -167,14 +167,13 @@ def rebuild_windows() -> None:
 
     from bearometer.clock import SystemClock
     from bearometer.settings import load_settings
-    from storage.database import check_database, connect
+    from storage.database import open_database
     from storage.posts import PostStore
     from storage.windows import WindowStore
 
     settings = load_settings()
     store = WindowStore(settings.redis)
-    engine = connect(settings.postgres)
-    check_database(engine)
+    engine = open_database(settings.postgres)
     store.check()
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} posts counted"), TimeElapsedColumn())
     console = Console(stderr=True)
