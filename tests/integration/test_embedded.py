@@ -38,8 +38,8 @@ with Servers(Path(sys.argv[1]), durable=False) as servers:
     with Supervisor(servers.run_dir, servers.environment) as workers:
         workers.start("stream", [sys.executable, "-c", "import time; time.sleep(600)"], copies=2)
         pids = [servers.broker.pid, servers.redis.pid, servers.postgres.pid] + [each.pid for each in workers.workers]
-        print(json.dumps({"pids": pids, "url": servers.postgres.url(), "redis": servers.redis.url()}), flush=True)
-        try:
+        try:  # before the line that tells the test to go on: its Ctrl-C may come at once
+            print(json.dumps({"pids": pids, "url": servers.postgres.url(), "redis": servers.redis.url()}), flush=True)
             sys.stdin.read()
         except KeyboardInterrupt:
             print(json.dumps([servers.postgres.pid in pids, workers.alive()]), flush=True)
