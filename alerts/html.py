@@ -61,8 +61,18 @@ do not trust what they link to.</p>
 
 def _quote(post: Quote, accent: str) -> str:
     link = f' · <a href="{escape(post.url)}" rel="noopener noreferrer nofollow">open the post</a>' if post.url else ""
+    strongest = f'<div style="font-size:13px;{_MUTED}">{escape(post.strongest)}</div>' if post.strongest else ""
     return (
         f'<blockquote style="margin:0 0 14px;padding:2px 0 2px 12px;border-left:3px solid {accent};'
-        f'word-break:break-word" dir="auto"><div>{escape(post.text)}</div>'
+        f'word-break:break-word" dir="auto"><div>{_marked(post, accent)}</div>{strongest}'
         f'<div style="font-size:13px;{_MUTED}">{escape(post.byline)}{link}</div></blockquote>\n'
     )
+
+
+def _marked(post: Quote, accent: str) -> str:
+    """The post's text with its strongest words in bold."""
+    shown, at = "", 0
+    for start, end in post.marks:
+        bold = f'<b style="border-bottom:2px solid {accent}">{escape(post.text[start:end])}</b>'
+        shown, at = f"{shown}{escape(post.text[at:start])}{bold}", end
+    return shown + escape(post.text[at:])

@@ -6,11 +6,13 @@ when it leaves this module; each medium still escapes it in its own way.
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from bearometer.alert import Alert, ChartPoint, Delivery, NotificationReason, Spike, TopPost
+from bearometer.linking import Span
 from bearometer.settings import AlertSettings
 from bearometer.terminal import plain
 
@@ -21,6 +23,7 @@ __all__ = [
     "compose",
     "expected_count",
     "false_alert_budget",
+    "find_words",
     "length_of_time",
     "odds",
     "render_text",
@@ -36,6 +39,8 @@ MAX_QUOTES = 10
 MAX_POST_CHARS = 500
 MAX_SYMBOL_CHARS = 20
 MAX_AUTHOR_CHARS = 60
+MAX_WORDS = 5
+MAX_WORD_CHARS = 40
 MAX_URL_CHARS = 2000
 MAX_MODEL_CHARS = 120
 EXACT_ODDS = 10**9
@@ -52,6 +57,10 @@ class Quote:
     byline: str
     url: str | None
     """Absolute, http or https, percent-encoded down to plain ASCII without quotes or brackets; or None."""
+    strongest: str = ""
+    """The words that made it negative, in one line; empty where they are not known."""
+    marks: tuple[Span, ...] = ()
+    """Where these words stand in `text`, in order, none over another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,7 @@ def render_text(message: Message) -> str:
         lines += ["", "What they say:"]
     for number, post in enumerate(message.quotes, start=1):
         lines += ["", f"{number}. {post.text}", f"   {post.byline}"]
+        lines += [f"   {post.strongest}"] if post.strongest else []
         lines += [f"   {post.url}"] if post.url else []
     return "\n".join(lines) + "\n"
 
@@ -152,11 +162,28 @@ def _quote(post: TopPost) -> Quote:
     if post.repeats > 0:
         parts.append(f"said {post.repeats:,} more {'time' if post.repeats == 1 else 'times'}")
     parts.append(f"{post.negative:.0%} negative")
+    text = plain(post.text, MAX_POST_CHARS) or "(no text)"
+    words = [word for word in (plain(each, MAX_WORD_CHARS) for each in post.words[:MAX_WORDS]) if word]
     return Quote(
-        text=plain(post.text, MAX_POST_CHARS) or "(no text)",
+        text=text,
         byline=" · ".join(parts),
         url=web_link(post.url),
+        strongest=f"Strongest words: {', '.join(words)}" if words else "",
+        marks=find_words(text, words),
     )
+
+
+def find_words(text: str, words: Sequence[str]) -> tuple[Span, ...]:
+    """Every place where one of the words stands as a whole word, in order; of words that overlap the longest."""
+    patterns = [_whole_word(word) for word in sorted(words, key=len, reverse=True)]
+    return tuple(match.span() for match in re.finditer("|".join(patterns), text)) if patterns else ()
+
+
+def _whole_word(word: str) -> str:
+    # A word may begin or end with a sign ("$AAPL", "14%"), which needs no boundary.
+    before = r"(?<!\w)" if word[0].isalnum() else ""
+    after = r"(?!\w)" if word[-1].isalnum() else ""
+    return f"{before}{re.escape(word)}{after}"
 
 
 def odds(p_value: float) -> str:

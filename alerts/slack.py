@@ -169,6 +169,8 @@ def _footer(message: Message) -> list[tuple[str, str]]:
 
 def _quote(post: Quote) -> list[Block]:
     elements: list[Block] = [_plain(post.byline, MAX_TEXT_CHARS)]
+    if post.strongest:
+        elements.append(_plain(post.strongest, MAX_TEXT_CHARS))
     link = f"<{post.url.replace('&', '&amp;').replace('@', '%40')}|open the post>" if post.url else ""
     if link and length(link) <= MAX_TEXT_CHARS:
         elements.append({"type": "mrkdwn", "text": link, "verbatim": True})

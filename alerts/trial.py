@@ -31,6 +31,7 @@ def trial_delivery(notifier: str, now: datetime) -> Delivery:
                     repeats=6,
                     author="bearometer",
                     followers=1234,
+                    words=("made up", "test"),
                 ),
             ),
             chart=tuple(

@@ -27,6 +27,9 @@ LOOKS_PER_COMMIT = 1_000
 LONGEST_WAIT_SECONDS = 15.0
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
+FindWords = Callable[[str, str], tuple[str, ...]]
+"""A text and a symbol to the words for which the text speaks badly of the symbol, the strongest first."""
+
 log = logging.getLogger(__name__)
 
 
@@ -51,9 +54,13 @@ def run_watch(
     clock: Clock,
     stop: threading.Event,
     on_poll: Callable[[WatchReport], None] | None = None,
+    *,
+    find_words: FindWords | None = None,
 ) -> None:
     """Evaluate until `stop` is set. Blocks; `on_poll` is called from this thread after each poll.
 
+    `find_words` is asked of the top post of an alert that fires, for at most about twice `explain_seconds` a step; it
+    must not raise.
     Every alert is queued once for each of `notifier_names`. When another process has the lease it waits for it;
     when Postgres is away it starts over from what is stored, with back-off. Raises nothing but defects.
     """
@@ -70,7 +77,7 @@ def run_watch(
                 continue
             waiting = False
             try:
-                evaluator = _Evaluator(lease, settings, notifier_names, clock)
+                evaluator = _Evaluator(lease, settings, notifier_names, clock, find_words)
                 while not stop.is_set():
                     report = evaluator.poll(stop)
                     failures = 0
@@ -90,12 +97,18 @@ class _Evaluator:
     """One lease's worth of evaluation: goes on from what is stored when it is made."""
 
     def __init__(
-        self, lease: EvaluatorLease, settings: AlertSettings, notifier_names: Sequence[str], clock: Clock
+        self,
+        lease: EvaluatorLease,
+        settings: AlertSettings,
+        notifier_names: Sequence[str],
+        clock: Clock,
+        find_words: FindWords | None,
     ) -> None:
         self._lease = lease
         self._settings = settings
         self._notifier_names = notifier_names
         self._clock = clock
+        self._find_words = find_words
         as_of = lease.as_of()
         if as_of is None:
             self._since = BEGINNING
@@ -131,15 +144,19 @@ class _Evaluator:
     def _commit(self, as_of: datetime, advance: Advance) -> None:
         """Write one step."""
         evidence: dict[str, Evidence] = {}
+        now = self._clock.now()
+        # Many alerts of one step share the time: none may wait long for the words of the others.
+        enough = self._clock.monotonic() + self._settings.explain_seconds
         for notice in advance.notices:
             if notice.reason is NotificationReason.FIRING:
-                evidence[notice.alert.id] = _gather(self._lease, self._monitor, notice.alert)
+                has_time = self._clock.monotonic() < enough and not _is_too_old(notice, now, self._settings)
+                find_words = self._find_words if has_time else None
+                evidence[notice.alert.id] = _gather(self._lease, self._monitor, notice.alert, find_words)
                 self._monitor.attach(notice.alert, evidence[notice.alert.id])
 
         def complete(alert: Alert) -> Alert:
             return replace(alert, evidence=evidence[alert.id]) if alert.id in evidence else alert
 
-        now = self._clock.now()
         due = [
             Notice(complete(notice.alert), notice.reason)
             for notice in advance.notices
@@ -162,12 +179,15 @@ class _Evaluator:
             _log(notice, queued=not _is_too_old(notice, now, self._settings))
 
 
-def _gather(lease: EvaluatorLease, monitor: Monitor, alert: Alert) -> Evidence:
+def _gather(lease: EvaluatorLease, monitor: Monitor, alert: Alert, find_words: FindWords | None) -> Evidence:
     spike = alert.peak
     # Windows are open at the left and closed at the right; the store's intervals are the other way round.
     start, end = spike.start + timedelta(microseconds=1), spike.end + timedelta(microseconds=1)
+    posts = lease.top_posts(alert.symbol, start, end, TOP_POSTS)
+    if posts and find_words is not None:
+        posts = (replace(posts[0], words=find_words(posts[0].text, alert.symbol)), *posts[1:])
     return Evidence(
-        top_posts=lease.top_posts(alert.symbol, start, end, TOP_POSTS),
+        top_posts=posts,
         chart=monitor.chart(alert.symbol, spike.end),
         models=lease.models(alert.symbol, start, end),
     )

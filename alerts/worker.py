@@ -3,16 +3,19 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from alerts.deliver import run_delivery
 from alerts.route import build_notifiers
 from alerts.watch import run_watch
+from alerts.words import WordFinder, load_onnx
 from bearometer.clock import Clock
 from bearometer.errors import Failed
 from bearometer.settings import Settings
 from bearometer.terminal import plain
 from storage.alerts import AlertStore
 from storage.database import open_database
+from storage.models import ModelStore
 
 __all__ = ["run_alerts", "run_together"]
 
@@ -37,16 +40,34 @@ def run_alerts(settings: Settings, clock: Clock, stop: threading.Event) -> None:
     if strangers:
         waiting = ", ".join(f"{plain(name, 80)} ({count})" for name, count in strangers.items())
         log.warning("messages wait for notifiers that are not configured here, until they are: %s", waiting)
+    models, seconds = ModelStore(engine), settings.alerts.explain_seconds
+    finder = WordFinder(
+        lambda folder: load_onnx(folder, settings.model.max_tokens),
+        seconds,
+        lambda: settings.model.path or _active_folder(models),
+    )
     try:
         run_together(
             {
-                "watch": lambda: run_watch(store, settings.alerts, tuple(notifiers), clock, stop),
+                "watch": lambda: run_watch(
+                    store,
+                    settings.alerts,
+                    tuple(notifiers),
+                    clock,
+                    stop,
+                    find_words=finder.find if seconds > 0 else None,
+                ),
                 "delivery": lambda: run_delivery(store, notifiers, settings.alerts, clock, stop),
             },
             stop,
         )
     finally:
         engine.dispose()
+
+
+def _active_folder(models: ModelStore) -> Path | None:
+    active = models.chosen().active
+    return active.folder if active else None
 
 
 def run_together(loops: Mapping[str, Callable[[], None]], stop: threading.Event) -> None:

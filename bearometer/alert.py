@@ -62,6 +62,8 @@ class TopPost:
     author: str | None = None
     followers: int | None = None
     url: str | None = None
+    words: tuple[str, ...] = ()
+    """What made the model call it negative, the strongest first; empty where nobody asked, or had no time to."""
 
 
 @dataclass(frozen=True, slots=True)

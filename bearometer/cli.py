@@ -9,7 +9,25 @@ from typing import Annotated
 import typer
 
 from bearometer import __version__
-from bearometer.commands import alerts, demo, doctor, ingest, model, replay, store, stream, up
+from bearometer.commands import (
+    alerts,
+    demo,
+    distil,
+    doctor,
+    drift,
+    evaluate,
+    explain,
+    export,
+    ingest,
+    label,
+    models,
+    replay,
+    score,
+    store,
+    stream,
+    train,
+    up,
+)
 from bearometer.errors import BearometerError, Misconfigured
 from bearometer.terminal import plain
 
@@ -28,7 +46,25 @@ def build_cli() -> typer.Typer:
         help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
     )
     app.callback()(_root)
-    for subject in (demo, replay, up, ingest, stream, alerts, store, model, doctor):
+    for subject in (
+        demo,
+        replay,
+        up,
+        ingest,
+        stream,
+        alerts,
+        store,
+        score,
+        evaluate,
+        explain,
+        export,
+        train,
+        distil,
+        models,
+        label,
+        drift,
+        doctor,
+    ):
         subject.register(app)
     return app
 
@@ -36,7 +72,7 @@ def build_cli() -> typer.Typer:
 def main() -> None:
     """Run the command line; an error that Bearometer raised on purpose is one line and an exit code.
 
-    Exit codes: 0 done, 1 failed or a server is away, 2 wrong settings or usage, 130 interrupted.
+    Exit codes: 0 done, 1 failed or a server is away, 2 wrong settings or usage, 3 drift was found, 130 interrupted.
     """
     try:
         build_cli()()

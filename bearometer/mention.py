@@ -8,10 +8,12 @@ from typing import Literal
 
 from bearometer.post import Post
 
-__all__ = ["LABELS", "Label", "Mention", "NegativeMention", "Scored", "Sentiment"]
+__all__ = ["LABELS", "WHOLE", "Label", "Mention", "NegativeMention", "Scored", "Sentiment"]
 
 Label = Literal["negative", "neutral", "positive"]
 LABELS: tuple[Label, ...] = ("negative", "neutral", "positive")
+WHOLE = "*"
+"""Stands where a symbol stands and means: the text as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Mention:
 
     symbol: str
     sentiment: Sentiment
+    in_text: bool = True
+    """Whether the text names the symbol; where only the source says so, the sentiment is the whole text's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,26 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["MARKET", "Heartbeat", "Post"]
+__all__ = ["MARKET", "Heartbeat", "Post", "is_symbol", "topic_key", "topic_of"]
 
 MARKET = "*"
 """Stands where a symbol stands and means: all posts together."""
+_TOPIC_MARK = "#"
+
+
+def topic_key(topic: str) -> str:
+    """What stands where a symbol stands and means: all posts on this topic; `#Earnings`, which no symbol is."""
+    return f"{_TOPIC_MARK}{topic}"
+
+
+def topic_of(key: str) -> str | None:
+    """The topic that `topic_key` made this key of; None for a symbol and for MARKET."""
+    return key.removeprefix(_TOPIC_MARK) if key.startswith(_TOPIC_MARK) else None
+
+
+def is_symbol(key: str) -> bool:
+    """Whether this may be the symbol of a company: it is neither MARKET nor a topic's key."""
+    return key != MARKET and topic_of(key) is None
 
 
 @dataclass(frozen=True, slots=True)

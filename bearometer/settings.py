@@ -118,12 +118,15 @@ class StreamSettings(_Group):
     session_timeout_seconds: float = Field(6.0, ge=6, description="a silent worker's partitions move after this")
     max_dead_share: float = Field(0.5, gt=0, le=1, description="a greater share of dead letters stops the worker")
     report_seconds: float = Field(60.0, gt=0, description="how often lag and speed are logged")
+    registry_seconds: float = Field(5.0, gt=0, description="how often a worker looks which model is active")
 
 
 class ModelSettings(_Group):
     """The classifier."""
 
-    path: Path | None = Field(None, description="a folder of weights; the shipped ones when missing")
+    path: Path | None = Field(
+        None, description="a folder of weights; when missing, the registry's active ones, or the shipped ones"
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes as many as there are cores")
     max_tokens: int = Field(128, ge=16, le=512)
@@ -152,6 +155,12 @@ class AlertSettings(_Group):
     )
     poll_seconds: float = Field(1.0, gt=0, description="how often the evaluator looks for new posts")
     notify_resolved: bool = True
+    explain_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=60,
+        description="longest wait for the words that made a new alert's top post negative; 0: not shown",
+    )
     max_age_hours: float | None = Field(
         None,
         gt=0,

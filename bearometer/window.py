@@ -1,13 +1,13 @@
 """Counts of mentions over time: buckets of a minute, and windows that are sums of buckets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bearometer.mention import Sentiment
-from bearometer.post import Post
+from bearometer.mention import Scored, Sentiment
+from bearometer.post import MARKET, Post, topic_key
 
-__all__ = ["WINDOWS", "Bucket", "Window", "floor_minute", "parse_window", "sum_buckets"]
+__all__ = ["WINDOWS", "Bucket", "Window", "floor_minute", "name_buckets", "parse_window", "sum_buckets"]
 
 WINDOWS: dict[str, timedelta] = {
     "1m": timedelta(minutes=1),
@@ -20,7 +20,7 @@ WINDOWS: dict[str, timedelta] = {
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What was said of one symbol (or `*`) in one minute of event time.
+    """What was said of one symbol (or `*`, or on one topic, by its key) in one minute of event time.
 
     Distinct authors and texts are kept as sets, since a distinct count does not add up and a union does.
     A post without an author counts as an author of its own.
@@ -83,6 +83,19 @@ class Window:
 def floor_minute(moment: datetime) -> datetime:
     """The start of the minute that `moment` lies in, in UTC."""
     return moment.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def name_buckets(scored: Scored) -> Iterator[tuple[str, Sentiment]]:
+    """Whose buckets a post is counted in, and with which sentiment: each name once.
+
+    Each symbol with the mention's sentiment; the likeliest topic, if the model knows topics, and MARKET with the
+    post's own.
+    """
+    for mention in scored.mentions:
+        yield mention.symbol, mention.sentiment
+    if scored.topic is not None:
+        yield topic_key(scored.topic), scored.sentiment
+    yield MARKET, scored.sentiment
 
 
 def parse_window(name: str) -> timedelta:

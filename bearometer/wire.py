@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import orjson
 
 from bearometer.errors import Reason, Rejected
-from bearometer.post import Heartbeat, Post
+from bearometer.post import Heartbeat, Post, is_symbol
 
 __all__ = ["VERSION", "DeadLetter", "decode", "decode_dead_letter", "encode", "encode_dead_letter"]
 
@@ -106,7 +106,7 @@ def _decode_post(fields: Mapping[str, Any]) -> Post:
         published_at=_time(fields["published_at"]),
         ingested_at=_time(fields["ingested_at"]),
         fingerprint=_name(fields["fingerprint"]),
-        symbols=tuple(_name(symbol) for symbol in fields.get("symbols") or ()),
+        symbols=tuple(_symbol(symbol) for symbol in fields.get("symbols") or ()),
         author=_optional(fields, "author", str),
         followers=_optional(fields, "followers", int),
         url=_optional(fields, "url", str),
@@ -130,6 +130,14 @@ def _name(value: object) -> str:
         message = f"{name!r:.80} is longer than {MAX_NAME_BYTES} bytes"
         raise ValueError(message)
     return name
+
+
+def _symbol(value: object) -> str:
+    symbol = _name(value)
+    if not is_symbol(symbol):
+        message = f"{symbol!r:.80} is no symbol: it stands for the market or a topic"
+        raise ValueError(message)
+    return symbol
 
 
 def _optional(fields: Mapping[str, Any], name: str, kind: type[T]) -> T | None:

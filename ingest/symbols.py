@@ -3,18 +3,19 @@
 import re
 from collections.abc import Iterable
 
+from bearometer import linking
+
 __all__ = ["MAX_SYMBOLS", "clean_symbols", "find_cashtags"]
 
 MAX_SYMBOLS = 100
 """More symbols than this in one post are spam; the first ones are kept."""
 
-_CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z]{1,6}(?:[.\-][A-Za-z]{1,2})?)(?!\w)")
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-^=]{0,14}", re.ASCII)
 
 
 def find_cashtags(text: str) -> tuple[str, ...]:
     """Symbols written as `$AAPL` or `$BRK.B`, upper-case, in order, without repeats; `$100` and `$5M` are money."""
-    return _distinct(match.group(1).upper() for match in _CASHTAG.finditer(text))
+    return _distinct(symbol for symbol, _ in linking.find_cashtags(text))
 
 
 def clean_symbols(symbols: Iterable[str]) -> tuple[str, ...]:

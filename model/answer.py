@@ -1,35 +1,84 @@
 """From a model's outputs to judgements."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from bearometer.mention import Sentiment
-from model.classifier import Judgement, Passage
+from bearometer.mention import LABELS, Sentiment
+from model.classifier import Judgement
+from model.folder import ModelFolder
+from model.groups import Prepared
 
-__all__ = ["judge", "softmax"]
+__all__ = ["Outputs", "judge", "softmax"]
+
+Floats = npt.NDArray[np.floating]
 
 
-def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a model says of one group, in logits."""
+
+    text: Floats
+    """[B, 3], in the model's own order of labels."""
+    mentions: Floats | None = None
+    """[B, E, 3]; None from a model that does not tell entities apart."""
+    topics: Floats | None = None
+    """[B, number of topics]; None from a model that knows none."""
+
+
+def softmax(logits: Floats, temperature: float = 1.0) -> npt.NDArray[np.float64]:
     """Probabilities along the last axis; rows that are not finite come out as NaN."""
-    logits = logits.astype(np.float64)
+    logits = logits.astype(np.float64) / temperature
     finite = np.isfinite(logits).all(axis=-1, keepdims=True)
     exponents = np.exp(np.where(finite, logits - np.max(np.where(finite, logits, 0), axis=-1, keepdims=True), np.nan))
     result: npt.NDArray[np.float64] = exponents / exponents.sum(axis=-1, keepdims=True)
     return result
 
 
-def judge(passages: Sequence[Passage], probabilities: npt.NDArray[np.float64]) -> list[Judgement | None]:
-    """One judgement per passage from rows of (negative, neutral, positive); None for a row that is not finite.
+def judge(prepared: Prepared, outputs: Sequence[Outputs], folder: ModelFolder) -> list[Judgement | None]:
+    """One judgement per passage, from the outputs of each group; None where one of its numbers is not finite.
 
-    An entity gets the whole text's sentiment: the models so far do not tell entities apart.
+    An entity that the text does not name gets the whole text's sentiment and is not `found`; so does every entity
+    when the model does not tell them apart.
     """
-    answers: list[Judgement | None] = []
-    for passage, row in zip(passages, probabilities, strict=True):
-        if not np.isfinite(row).all():
-            answers.append(None)
-            continue
-        sentiment = Sentiment(*(float(part) for part in row))
-        answers.append(Judgement(sentiment, (sentiment,) * len(passage.entities)))
-    return answers
+    order = list(folder.label_order)
+    texts = np.full((len(prepared.passages), len(LABELS)), np.nan)
+    topics = np.full((len(prepared.passages), len(folder.topics)), np.nan)
+    named: list[list[npt.NDArray[np.float64]]] = [[] for _ in prepared.passages]
+    for group, output in zip(prepared.groups, outputs, strict=True):
+        texts[group.places] = softmax(output.text[:, order], folder.temperatures["text"])
+        if output.topics is not None:
+            topics[group.places] = softmax(output.topics, folder.temperatures["topic"])
+        if output.mentions is not None:
+            rows = softmax(output.mentions[..., order], folder.temperatures["mention"])
+            for place, several in zip(group.places, rows, strict=True):
+                named[place].extend(several)
+    has_mentions = any(output.mentions is not None for output in outputs)
+    has_topics = any(output.topics is not None for output in outputs)
+    return [
+        _join(
+            texts[place],
+            [named[place][number] if has_mentions and number is not None else None for number in numbers],
+            dict(zip(folder.topics, topics[place].tolist(), strict=True)) if has_topics else {},
+        )
+        for place, numbers in enumerate(prepared.mentions)
+    ]
+
+
+def _join(
+    text: npt.NDArray[np.float64], entities: list[npt.NDArray[np.float64] | None], topics: dict[str, float]
+) -> Judgement | None:
+    if not all(np.isfinite(row).all() for row in (text, *(row for row in entities if row is not None))) or not all(
+        map(math.isfinite, topics.values())
+    ):
+        return None
+    sentiment = Sentiment(*text.tolist())
+    return Judgement(
+        sentiment,
+        tuple(sentiment if row is None else Sentiment(*row.tolist()) for row in entities),
+        tuple(row is not None for row in entities),
+        topics,
+    )

@@ -23,7 +23,9 @@ class Judgement:
 
     sentiment: Sentiment
     entities: tuple[Sentiment, ...] = ()
-    """One per entity of the passage, in its order."""
+    """One per entity of the passage, in its order; the text's own sentiment for one that the text does not name."""
+    found: tuple[bool, ...] = ()
+    """One per entity: whether the text names it."""
     topics: Mapping[str, float] = field(default_factory=dict)
     """Topic to probability; empty when the model knows no topics."""
 

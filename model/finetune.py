@@ -1,293 +1,280 @@
-"""Fine-tuning a pretrained encoder into a sentiment classifier."""
+"""Fine-tuning a pretrained encoder for three tasks at once: a text's sentiment, its mentions', and its topic."""
 
 from __future__ import annotations
 
+import hashlib
 import math
-import os
-import random
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import orjson
 
-from bearometer import __version__
 from bearometer.clock import Clock, SystemClock
 from bearometer.errors import Failed, Misconfigured
-from bearometer.mention import LABELS
+from model.base import check_max_tokens, find_base, freeze, open_network, open_tokeniser
+from model.checkpoint import Checkpoint, Checkpoints
 from model.dataset import Example
-from model.folder import CARD_FILE, TOKENIZER_FILE, TORCH_FILE, digest_of
-from model.metrics import Metrics, measure
-from model.recipe import EpochReport, Observer, Recipe
-from model.tokenise import Ids, Tokeniser, by_length, pad
-from model.torch import import_torch, import_transformers, load_network
+from model.development import has_labels, measure_rows
+from model.extras import import_torch
+from model.folder import TOKENIZER_FILE, digest_of
+from model.lora import add_adapters, merge_adapters
+from model.loss import Loss, shifted
+from model.network import Logits
+from model.recipe import EpochReport, Observer, Recipe, Scores
+from model.rows import Batch, Row, collate, make_rows
+from model.run_folder import TrainingRun, save_run
+from model.schooling import Portion, Schooling
 
-if TYPE_CHECKING:
-    import torch
-
-__all__ = ["Trainer", "TrainingRun", "bucket", "find_base", "freeze", "save_run"]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingRun:
-    """A trained network (its best epoch's weights) and how it got there."""
-
-    network: Any
-    tokeniser: Tokeniser
-    before: Metrics
-    after: Metrics
-    history: tuple[EpochReport, ...]
-    trained_parameters: int
-    all_parameters: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    ids: list[Ids]
-    labels: list[int]
+__all__ = ["Portion", "Trainer", "TrainingRun", "find_base", "freeze", "save_run"]
 
 
 class Trainer:
     """One fine-tuning of one base model; on a GPU where there is one, then in bfloat16 where it knows it.
 
-    The same seed on the same machine gives the same weights.
+    The same seed on the same machine gives the same weights, also when the training was killed and resumed.
     """
 
     def __init__(self, base: Path, recipe: Recipe, clock: Clock | None = None) -> None:
-        """Load the base; raises Misconfigured when it cannot be used."""
+        """Load the base (an encoder, or a run to go on from); raises Misconfigured when it cannot be used."""
         torch = import_torch()
-        random.seed(recipe.seed)
-        torch.manual_seed(recipe.seed)
         self._torch = torch
         self._recipe = recipe
+        self._base = base
         self._clock = clock or SystemClock()
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._mixed = self._device.type == "cuda" and torch.cuda.is_bf16_supported()
-        self._tokeniser = _open_tokeniser(base, recipe.max_tokens)
-        self._network = load_network(
-            base,
-            num_labels=len(LABELS),
-            id2label=dict(enumerate(LABELS)),
-            label2id={label: index for index, label in enumerate(LABELS)},
-            ignore_mismatched_sizes=True,  # a head for other labels is replaced
-        ).to(self._device)
+        self._tokeniser = open_tokeniser(base, recipe.max_tokens)
+        self._network = open_network(base, recipe)
+        check_max_tokens(self._network, recipe.max_tokens)
+        self._pad_id = int(self._network.encoder.config.pad_token_id or 0)
+        if recipe.lora_rank:
+            add_adapters(self._network, recipe)
+        self._network.to(self._device)
         self._trained_parameters = freeze(self._network, recipe.layers)
+        self._embeddings = self._network.encoder.get_input_embeddings()
+        if recipe.fgm and not self._embeddings.weight.requires_grad:
+            message = f"`fgm` is {recipe.fgm}; it must be 0 where the word embeddings are not trained"
+            raise Misconfigured(message)
+        self._optimizer = torch.optim.AdamW(_parameter_groups(self._network, recipe), lr=recipe.learning_rate)
+        self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
+        self._loss = Loss(recipe, self._device)
 
     def run(
-        self, train: Sequence[Example], development: Sequence[Example], observer: Observer | None = None
+        self,
+        train: Sequence[Portion],
+        development: Sequence[Example],
+        observer: Observer | None = None,
+        folder: Path | None = None,
+        checkpoint_seconds: float = 300.0,
     ) -> TrainingRun:
-        """Train on `train`, stop early by `development`, and give back the best epoch's weights.
+        """Train, stop early by `development`, and give back the best epoch's weights.
 
-        Blocks for minutes to hours. Raises Failed when there is nothing to learn from, or the loss is not finite.
+        With a folder, a checkpoint is kept there, from which the same call goes on after a kill. Blocks for minutes to
+        hours. Raises Failed when there is nothing to learn from or to measure on, or the loss is not finite;
+        Misconfigured when the folder's checkpoint is of another training.
         """
-        recipe = self._recipe
-        training_rows = self._encode(train, "training")
-        development_rows = self._encode(development, "development")
-        before = best = self._evaluate(development_rows)
-        best_weights: dict[str, torch.Tensor] = {}
-        steps = recipe.epochs * math.ceil(
-            math.ceil(len(training_rows.ids) / recipe.batch_size) / recipe.accumulate,
-        )
-        optimizer = self._torch.optim.AdamW(
-            _parameter_groups(self._network, recipe.weight_decay), lr=recipe.learning_rate
-        )
-        schedule = self._torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: _rate(step, steps, recipe.warmup_share)
-        )
-        shuffler = random.Random(recipe.seed)
-        history: list[EpochReport] = []
-        done = stale = 0
-        for epoch in range(1, recipe.epochs + 1):
-            started, loss = self._clock.monotonic(), 0.0
-            for step_loss in self._epoch(training_rows, optimizer, shuffler):
-                schedule.step()
-                loss += step_loss
-                done += 1
+        recipe, clock = self._recipe, self._clock
+        schooling = Schooling(train, self._tokeniser, recipe)
+        development_rows = make_rows(development, self._tokeniser, recipe)
+        if not has_labels(development_rows):
+            message = "the development split has no usable rows with a label"
+            raise Failed(message)
+        if recipe.class_weights:
+            self._loss = Loss(recipe, self._device, schooling.class_shares())
+        checkpoints = Checkpoints(folder, self._identity(train, development)) if folder else None
+        progress = self._resume(checkpoints)
+        if progress is None:
+            progress = _Progress(before=self._evaluate(development_rows))
+        steps = recipe.epochs * schooling.steps_per_epoch
+        saved = clock.monotonic()
+        while progress.epoch < recipe.epochs and progress.stale < recipe.patience:
+            started = clock.monotonic()
+            groups = schooling.epoch(progress.epoch)
+            for group in groups[progress.step - progress.epoch * schooling.steps_per_epoch :]:
+                rate = _rate(progress.step, steps, recipe.warmup_share)
+                loss, rows = self._step(group, rate)
+                progress.loss += loss
+                progress.rows += rows
+                progress.step += 1
+                if not math.isfinite(progress.loss):
+                    message = f"the training loss is {loss} in epoch {progress.epoch + 1}: lower the learning rate"
+                    raise Failed(message)
                 if observer:
-                    observer.step(done, steps)
-            if not math.isfinite(loss):
-                message = f"the training loss is {loss} in epoch {epoch}: lower --learning-rate"
-                raise Failed(message)
-            metrics = self._evaluate(development_rows)
-            seconds = self._clock.monotonic() - started
-            history.append(
-                EpochReport(
-                    epoch,
-                    loss / len(training_rows.ids),
-                    metrics.accuracy,
-                    metrics.macro_f1,
-                    metrics.weighted_f1,
-                    seconds,
-                )
-            )
+                    observer.step(progress.step, steps, loss / rows, self._rates[0] * rate)
+                if checkpoints and clock.monotonic() - saved >= checkpoint_seconds:
+                    progress.seconds += clock.monotonic() - started
+                    started = clock.monotonic()
+                    self._save(checkpoints, progress)
+                    saved = clock.monotonic()
+            # Rows that a change left without text make an epoch shorter; the next one begins at its own first step.
+            progress.step = (progress.epoch + 1) * schooling.steps_per_epoch
+            scores = self._evaluate(development_rows)
+            progress.seconds += clock.monotonic() - started
+            report = EpochReport(progress.epoch + 1, progress.loss / progress.rows, scores, progress.seconds)
+            self._end_epoch(progress, report, checkpoints)
             if observer:
-                observer.epoch(history[-1])
-            if not best_weights or metrics.macro_f1 > best.macro_f1:
-                best, stale = metrics, 0
-                best_weights = {name: part.to("cpu", copy=True) for name, part in self._network.state_dict().items()}
-            else:
-                stale += 1
-                if stale >= recipe.patience:
-                    break
-        self._network.load_state_dict(best_weights)
+                observer.epoch(report)
+        best = checkpoints.load_best() if checkpoints else progress.best_weights
+        self._network.load_state_dict(best)
         self._network.to("cpu").eval()
         everything = sum(parameter.numel() for parameter in self._network.parameters())
+        if recipe.lora_rank:
+            merge_adapters(self._network)
         return TrainingRun(
-            self._network, self._tokeniser, before, best, tuple(history), self._trained_parameters, everything
+            self._network,
+            self._tokeniser,
+            progress.before,
+            max(progress.history, key=lambda report: report.scores.overall).scores,
+            tuple(progress.history),
+            self._trained_parameters,
+            everything,
         )
 
-    def _epoch(self, rows: _Rows, optimizer: torch.optim.Optimizer, shuffler: random.Random) -> Iterator[float]:
-        """One pass over the rows; yields each step's summed loss."""
-        torch, recipe = self._torch, self._recipe
-        self._network.train()
-        batches = bucket([len(row) for row in rows.ids], recipe.batch_size, shuffler)
-        for start in range(0, len(batches), recipe.accumulate):
-            group = batches[start : start + recipe.accumulate]
-            step_rows = sum(len(batch) for batch in group)
-            optimizer.zero_grad(set_to_none=True)
-            step_loss = 0.0
-            for batch in group:
-                # Summed and divided by the step's rows: the gradient is that of one big batch, whatever its cut.
-                loss = torch.nn.functional.cross_entropy(
-                    self._forward([rows.ids[place] for place in batch]),
-                    torch.tensor([rows.labels[place] for place in batch], device=self._device),
-                    label_smoothing=recipe.label_smoothing,
-                    reduction="sum",
-                )
-                (loss / step_rows).backward()
-                step_loss += loss.item()
-            torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
-            optimizer.step()
-            yield step_loss
+    def _end_epoch(self, progress: _Progress, report: EpochReport, checkpoints: Checkpoints | None) -> None:
+        best = max((each.scores.overall for each in progress.history), default=-1.0)
+        if report.scores.overall > best:
+            progress.stale = 0
+            progress.best_weights = {
+                name: part.detach().to("cpu", copy=True).contiguous()
+                for name, part in self._network.state_dict().items()
+            }
+            if checkpoints:
+                checkpoints.save_best(progress.best_weights)
+                progress.best_weights = {}
+        else:
+            progress.stale += 1
+        progress.history.append(report)
+        progress.epoch += 1
+        progress.loss = progress.seconds = 0.0
+        progress.rows = 0
+        if checkpoints:
+            self._save(checkpoints, progress)
 
-    def _forward(self, rows: Sequence[Ids]) -> torch.Tensor:
-        arrays = pad(rows, self._network.config.pad_token_id or 0)
-        ids, mask = (self._torch.from_numpy(array).to(self._device) for array in arrays)
+    def _step(self, group: Sequence[Sequence[Row]], rate: float) -> tuple[float, int]:
+        """One step of the optimizer over the batches of a group: the summed loss, and the rows."""
+        self._network.train()
+        rows = sum(len(batch) for batch in group)
+        batches = [collate(batch, self._pad_id) for batch in group]
+        self._optimizer.zero_grad(set_to_none=True)
+        total = self._add_gradients(batches, rows)
+        if self._recipe.fgm:
+            with shifted(self._embeddings, self._recipe.fgm):
+                self._add_gradients(batches, rows)
+        self._torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+        for group_, full in zip(self._optimizer.param_groups, self._rates, strict=True):
+            group_["lr"] = full * rate
+        self._optimizer.step()
+        return total, rows
+
+    def _add_gradients(self, batches: Sequence[Batch], rows: int) -> float:
+        total = 0.0
+        for batch in batches:
+            # Summed and divided by the step's rows: the gradient is that of one big batch, whatever its cut.
+            loss = self._loss(self._forward(batch), batch)
+            (loss / rows).backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        return total
+
+    def _forward(self, batch: Batch) -> Logits:
+        ids, mask, spans = (
+            self._torch.from_numpy(array).to(self._device) for array in (batch.ids, batch.mask, batch.spans)
+        )
         with self._torch.autocast(self._device.type, dtype=self._torch.bfloat16, enabled=self._mixed):
-            logits: torch.Tensor = self._network(input_ids=ids, attention_mask=mask).logits.float()
+            logits: Logits = self._network(ids, mask, spans)
         return logits
 
-    def _evaluate(self, rows: _Rows) -> Metrics:
+    def _evaluate(self, rows: Sequence[Row]) -> Scores:
         self._network.eval()
-        predicted = np.zeros(len(rows.ids), dtype=int)
         with self._torch.inference_mode():
-            for places in by_length(rows.ids, 4096):
-                predicted[places] = self._forward([rows.ids[place] for place in places]).argmax(-1).cpu().numpy()
-        return measure(rows.labels, predicted.tolist())
+            return measure_rows(self._forward, rows, self._pad_id)
 
-    def _encode(self, examples: Sequence[Example], what: str) -> _Rows:
-        encoded = self._tokeniser.encode([example.text for example in examples])
-        usable = [(row, example.label) for row, example in zip(encoded, examples, strict=True) if row is not None]
-        if not usable:
-            message = f"the {what} split has no usable rows"
-            raise Failed(message)
-        return _Rows([row for row, _ in usable], [label for _, label in usable])
+    def _identity(self, train: Sequence[Portion], development: Sequence[Example]) -> str:
+        """A digest of all that decides the outcome."""
+        files = sorted([*self._base.glob("model*.safetensors"), *self._base.glob(TOKENIZER_FILE)])
+        digest = hashlib.sha256(orjson.dumps([asdict(self._recipe), {file.name: digest_of(file) for file in files}]))
+        for portion in (*train, Portion(development)):
+            digest.update(orjson.dumps([portion.passes, len(portion.examples)]))
+            for example in portion.examples:
+                digest.update(orjson.dumps(example))
+        return digest.hexdigest()
 
-
-def find_base(base: str) -> Path:
-    """A folder with a pretrained encoder: `base` itself, or the Hugging Face Hub's repository of that name.
-
-    From the Hub only JSON, vocabularies and safetensors are fetched. Raises Misconfigured when it is neither.
-    """
-    if Path(base).is_dir():
-        os.environ["HF_HUB_OFFLINE"] = "1"
-        return Path(base)
-    if base.startswith(("/", ".", "~")) or base.count("/") > 1:
-        message = f"the base model's folder {base} does not exist"
-        raise Misconfigured(message)
-    import_torch()
-    try:
-        from huggingface_hub import snapshot_download  # noqa: PLC0415 - it comes with transformers
-
-        patterns = ["*.json", "*.safetensors", "vocab.txt", "merges.txt"]
-        return Path(snapshot_download(base, allow_patterns=patterns, ignore_patterns=["*/*"]))
-    except Exception as error:  # the client raises a dozen kinds: no such name, no network, no access
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        message = f"the base model {base!r} is no folder and cannot be fetched from the Hub: {reason}"
-        raise Misconfigured(message) from None
-
-
-def freeze(network: Any, layers: str) -> int:
-    """Leave only some of the network's parameters trainable, by `Recipe.layers`; gives their number.
-
-    The head (whatever lies outside the encoder, and the pooler) is always trained. Raises Misconfigured when
-    `layers` is not `all`, `head` or a number of layers that the encoder has.
-    """
-    torch = import_torch()
-    if layers != "all":
-        stacks = [module for module in network.base_model.modules() if isinstance(module, torch.nn.ModuleList)]
-        stack = max(stacks, key=len, default=torch.nn.ModuleList())
-        if layers != "head" and not (layers.isdecimal() and 1 <= int(layers) <= len(stack)):
-            message = f"--layers is {layers!r}; it must be all, head, or a number from 1 to {len(stack)}"
-            raise Misconfigured(message)
-        for name, parameter in network.base_model.named_parameters():
-            parameter.requires_grad = name.startswith("pooler.")
-        if layers != "head":
-            for layer in stack[len(stack) - int(layers) :]:
-                layer.requires_grad_(True)
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-
-
-def bucket(lengths: Sequence[int], batch_size: int, shuffler: random.Random) -> list[list[int]]:
-    """Cut the places of all rows into batches of similar lengths, in random order; each place exactly once."""
-    places = list(range(len(lengths)))
-    shuffler.shuffle(places)
-    pool = batch_size * 50  # sorted within a pool only, so that a batch's rows differ from epoch to epoch
-    batches: list[list[int]] = []
-    for start in range(0, len(places), pool):
-        ordered = sorted(places[start : start + pool], key=lengths.__getitem__)
-        batches += [ordered[cut : cut + batch_size] for cut in range(0, len(ordered), batch_size)]
-    shuffler.shuffle(batches)
-    return batches
-
-
-def save_run(run: TrainingRun, folder: Path, name: str, recipe: Recipe, origin: dict[str, Any]) -> None:
-    """Write weights (safetensors), tokenizer, description and metrics; the folder is made, files are replaced."""
-    folder.mkdir(parents=True, exist_ok=True)
-    run.network.save_pretrained(folder)
-    run.tokeniser.tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
-    card = {
-        "name": name,
-        "labels": LABELS,
-        "max_tokens": recipe.max_tokens,
-        "files": {TORCH_FILE: digest_of(folder / TORCH_FILE)},
-        "made_by": f"bearometer {__version__}",
-        "recipe": asdict(recipe),
-        **origin,
-    }
-    metrics = {
-        "before": run.before.to_dict(),
-        "after": run.after.to_dict(),
-        "history": [asdict(report) for report in run.history],
-        "trained_parameters": run.trained_parameters,
-        "all_parameters": run.all_parameters,
-    }
-    (folder / CARD_FILE).write_bytes(orjson.dumps(card, option=orjson.OPT_INDENT_2))
-    (folder / "metrics.json").write_bytes(orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
-
-
-def _open_tokeniser(base: Path, max_tokens: int) -> Tokeniser:
-    if (base / TOKENIZER_FILE).is_file():
-        return Tokeniser.open(base / TOKENIZER_FILE, max_tokens)
-    try:
-        tokenizer = import_transformers().AutoTokenizer.from_pretrained(
-            base, local_files_only=True, trust_remote_code=False
+    def _save(self, checkpoints: Checkpoints, progress: _Progress) -> None:
+        tensors = {f"network.{name}": part for name, part in self._network.state_dict().items()}
+        for number, moments in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": part for name, part in moments.items()}
+        tensors["random.cpu"] = self._torch.get_rng_state()
+        if self._device.type == "cuda":
+            tensors["random.cuda"] = self._torch.cuda.get_rng_state()
+        checkpoints.save(
+            Checkpoint(progress.to_dict(), {name: part.detach().cpu().contiguous() for name, part in tensors.items()})
         )
-        return Tokeniser(tokenizer.backend_tokenizer, max_tokens)
-    except (OSError, ValueError, AttributeError, ImportError) as error:
-        message = f"the base model {base} has no {TOKENIZER_FILE}, and none can be made: {str(error)[:200]}"
-        raise Misconfigured(message) from None
+
+    def _resume(self, checkpoints: Checkpoints | None) -> _Progress | None:
+        checkpoint = checkpoints.load() if checkpoints else None
+        if checkpoint is None:
+            return None
+        parts: dict[str, dict[str, Any]] = {"network": {}, "optimizer": {}, "random": {}}
+        for name, tensor in checkpoint.tensors.items():
+            kind, _, rest = name.partition(".")
+            parts[kind][rest] = tensor
+        self._network.load_state_dict(parts["network"])
+        moments: dict[int, dict[str, Any]] = {}
+        for name, tensor in parts["optimizer"].items():
+            number, _, moment = name.partition(".")
+            moments.setdefault(int(number), {})[moment] = tensor
+        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
+        self._torch.set_rng_state(parts["random"]["cpu"])
+        if "cuda" in parts["random"] and self._device.type == "cuda":
+            self._torch.cuda.set_rng_state(parts["random"]["cuda"])
+        return _Progress.from_dict(checkpoint.state)
 
 
-def _parameter_groups(network: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Biases and norms (vectors) are not decayed, as in BERT's own training."""
-    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in trainable if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trainable if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
+@dataclass(slots=True)
+class _Progress:
+    before: Scores
+    epoch: int = 0
+    """Epochs done."""
+    step: int = 0
+    """Steps done, over all epochs."""
+    stale: int = 0
+    loss: float = 0.0
+    """Summed over the rows of this epoch so far."""
+    rows: int = 0
+    seconds: float = 0.0
+    history: list[EpochReport] = field(default_factory=list)
+    best_weights: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "before": asdict(self.before),
+            "history": [asdict(report) for report in self.history],
+            **{name: getattr(self, name) for name in ("epoch", "step", "stale", "loss", "rows", "seconds")},
+        }
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any]) -> _Progress:
+        history = [EpochReport(**{**report, "scores": Scores(**report["scores"])}) for report in state["history"]]
+        return cls(**{**state, "before": Scores(**state["before"]), "history": history})
+
+
+def _parameter_groups(network: Any, recipe: Recipe) -> list[dict[str, Any]]:
+    """The heads learn faster; biases and norms (vectors) are not decayed, as in BERT's own training."""
+    groups: list[dict[str, Any]] = []
+    for is_head in (False, True):
+        for is_matrix in (False, True):
+            chosen = [
+                parameter
+                for name, parameter in network.named_parameters()
+                if parameter.requires_grad
+                and name.startswith("encoder.") != is_head
+                and (parameter.ndim > 1) == is_matrix
+            ]
+            if chosen:
+                rate = recipe.learning_rate * (recipe.head_rate if is_head else 1.0)
+                groups.append({"params": chosen, "lr": rate, "weight_decay": recipe.weight_decay if is_matrix else 0.0})
+    return groups
 
 
 def _rate(step: int, steps: int, warmup_share: float) -> float:

@@ -1,8 +1,9 @@
 """A model folder: what is in it, what its labels are, and which version its weights are."""
 
 import hashlib
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ __all__ = [
     "CARD_FILE",
     "CONFIG_FILE",
     "FP32_FILE",
+    "HEADS",
     "INT8_FILE",
     "TOKENIZER_FILE",
     "TORCH_FILE",
@@ -29,6 +31,9 @@ TOKENIZER_FILE = "tokenizer.json"
 TORCH_FILE = "model.safetensors"
 INT8_FILE = "model-int8.onnx"
 FP32_FILE = "model-fp32.onnx"
+
+HEADS = ("text", "mention", "topic")
+"""What a model says of a text: its sentiment, each mention's, and its topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,10 @@ class ModelFolder:
     pad_id: int
     digests: Mapping[str, str]
     """File name to the digest that its maker wrote down, where one did."""
+    topics: tuple[str, ...] = ()
+    """What the model's topic head tells apart, in the order of its outputs; empty for a model made by others."""
+    temperatures: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(HEADS, 1.0))
+    """For each of HEADS what its logits are divided by before they become probabilities; 1 until calibrated."""
 
     @classmethod
     def open(cls, path: Path) -> "ModelFolder":
@@ -66,6 +75,8 @@ class ModelFolder:
             max_tokens=_max_tokens(card, config),
             pad_id=int(config.get("pad_token_id") or 0),
             digests=card.get("files") or {},
+            topics=_topics(path / CARD_FILE, card.get("topics")),
+            temperatures=_temperatures(path / CARD_FILE, card.get("temperatures")),
         )
 
     def file(self, name: str) -> Path | None:
@@ -116,6 +127,26 @@ def _max_tokens(card: dict[str, Any], config: dict[str, Any]) -> int:
     # RoBERTa's position table is two longer than its longest text.
     limit = int(config.get("max_position_embeddings") or 512)
     return int(card.get("max_tokens") or min(limit - 2 if limit % 2 == 0 and limit > 512 else limit, 512))
+
+
+def _topics(path: Path, topics: object) -> tuple[str, ...]:
+    if topics is None:
+        return ()
+    if not isinstance(topics, list) or not topics or len({str(topic) for topic in topics}) != len(topics):
+        message = f"{path}: `topics` must be a list of different names; it is {topics!r:.120}"
+        raise Misconfigured(message)
+    return tuple(str(topic) for topic in topics)
+
+
+def _temperatures(path: Path, temperatures: object) -> dict[str, float]:
+    given = {} if temperatures is None else temperatures
+    if not isinstance(given, dict) or not all(
+        name in HEADS and isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+        for name, value in given.items()
+    ):
+        message = f"{path}: `temperatures` must give {', '.join(HEADS)} numbers above 0; it is {temperatures!r:.120}"
+        raise Misconfigured(message)
+    return {name: float(given.get(name, 1.0)) for name in HEADS}
 
 
 def _label_order(path: Path, id2label: object) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from bearometer.errors import Misconfigured
 from bearometer.settings import ModelSettings
 from model.classifier import Classifier
+from model.extras import import_torch
 from model.folder import FP32_FILE, INT8_FILE, TORCH_FILE, ModelFolder
 
 __all__ = ["SHIPPED_WEIGHTS", "load_classifier"]
@@ -36,8 +37,6 @@ def load_classifier(settings: ModelSettings) -> Classifier:
 def _gpu_can_run(folder: ModelFolder) -> bool:
     if not folder.file(TORCH_FILE) or find_spec("torch") is None or find_spec("transformers") is None:
         return False
-    from model.torch import import_torch  # noqa: PLC0415
-
     return bool(import_torch().cuda.is_available())
 
 

@@ -21,13 +21,16 @@ WEIGHT_LIMIT = 63
 """Seven bits: CPUs without VNNI add pairs of products in 16 bits, which eight bits would overflow."""
 ACTIVATION_LIMIT = 127.0
 ZERO_POINT = 128
+GELU_BOUND = 0.17
+"""Gelu is nowhere below -0.16997, so that its largest size is known from its largest value."""
 
 
 def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy whose matrix products with constant weights, and whose embedding tables, are int8.
 
     For y = xW + b: each row of x is divided by its own scale max|row| / 127 and rounded, each column of W likewise to
-    seven bits; the integer product is multiplied by both scales. Products of two activations (attention) stay float.
+    seven bits; the integer product is multiplied by both scales. Products of two activations (attention) stay float,
+    and so does what comes behind the encoder: pooling and heads.
     """
     import onnx  # noqa: PLC0415 - not installed where models are only run
 
@@ -55,10 +58,15 @@ class _Rewriter:
         self.constant("quantise.one", np.float32(1))
         self.constant("quantise.tiny", np.float32(1e-12))
         self.constant("quantise.inverse_limit", np.float32(1 / ACTIVATION_LIMIT))
+        self.constant("quantise.gelu_bound", np.float32(GELU_BOUND))
         self.constant("quantise.zero_point", np.uint8(ZERO_POINT))
         self.constant("quantise.flat", np.array([-1], dtype=np.int64))
         self.constant("quantise.last_axis", np.array([-1], dtype=np.int64))
+        float_nodes = _heads(self.graph)
         for node in list(self.graph.node):
+            if node.output[0] in float_nodes:
+                self.nodes.append(node)
+                continue
             weight = self.weights.get(node.input[1]) if node.op_type in {"MatMul", "Gemm"} else None
             if weight is not None and len(weight.dims) == 2 and _is_plain(node):
                 self.rewrite_product(node, self.array(weight))
@@ -99,10 +107,13 @@ class _Rewriter:
     def quantise_rows(self, value: str) -> tuple[str, str]:
         """The int8 form of a value [..., K] and its scales [..., 1]; made once for all that read it."""
         if value not in self.rows:
-            self.add("Abs", [value], f"{value}.abs")
-            self.add("ReduceMax", [f"{value}.abs", "quantise.last_axis"], f"{value}.max", keepdims=1)
-            self.add("Mul", [f"{value}.max", "quantise.inverse_limit"], f"{value}.raw_scale")
-            self.add("Max", [f"{value}.raw_scale", "quantise.tiny"], f"{value}.row_scale")
+            high, low = value, "quantise.gelu_bound"
+            if not self.is_gelu(value):
+                high, low = f"{value}.abs", "quantise.tiny"
+                self.add("Abs", [value], high)
+            self.add("ReduceMax", [high, "quantise.last_axis"], f"{value}.high", keepdims=1)
+            self.add("Max", [f"{value}.high", low], f"{value}.max")
+            self.add("Mul", [f"{value}.max", "quantise.inverse_limit"], f"{value}.row_scale")
             # QuantizeLinear takes a scale per row of a matrix only.
             self.add("Reshape", [f"{value}.row_scale", "quantise.flat"], f"{value}.scales")
             self.add("Shape", [value], f"{value}.shape")
@@ -120,6 +131,10 @@ class _Rewriter:
             self.add("Reshape", [f"{value}.matrix_int8", f"{value}.shape"], f"{value}.int8")
             self.rows[value] = (f"{value}.int8", f"{value}.row_scale")
         return self.rows[value]
+
+    def is_gelu(self, value: str) -> bool:
+        """Whether a value comes straight from a Gelu."""
+        return any(node.op_type == "Gelu" and value in node.output for node in self.nodes[-1:])
 
     def is_table(self, node: onnx.NodeProto) -> bool:
         """Whether a Gather looks rows up in a big float table."""
@@ -160,6 +175,25 @@ class _Rewriter:
         """A weight's numbers."""
         numbers: npt.NDArray[np.float32] = self.onnx.numpy_helper.to_array(tensor)
         return numbers
+
+
+def _heads(graph: onnx.GraphProto) -> set[str]:
+    """The outputs of all nodes behind the encoder: of those that the product with `spans` does not need.
+
+    They are a hundredth of the work, and their numbers decide the answer.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    pooling = [node for node in graph.node if node.op_type == "MatMul" and node.input[0] == "spans"]
+    if not pooling:
+        return set()
+    needed: set[str] = set()
+    waiting = [pooling[0].input[1]]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += makers[name].input if name in makers else ()
+    return makers.keys() - needed
 
 
 def _is_plain(node: onnx.NodeProto) -> bool:

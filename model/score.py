@@ -13,6 +13,10 @@ from model.classifier import Classifier, Judgement, Passage
 __all__ = ["BadLine", "Question", "read_question", "score_lines", "write_answer"]
 
 
+MAX_ENTITIES = 100
+"""As many as one post can name in ingest."""
+
+
 class BadLine(ValueError):
     """Raised when a line is no question; the text says why."""
 
@@ -46,11 +50,18 @@ def read_question(line: bytes) -> Question:
     if not isinstance(entities, list) or not all(isinstance(entity, str) for entity in entities):
         message = "`entities` must be a list of strings"
         raise BadLine(message)
+    if len(entities) > MAX_ENTITIES:
+        message = f"`entities` has {len(entities):,} names; it may have {MAX_ENTITIES}"
+        raise BadLine(message)
     return Question(name, Passage(text, tuple(entities)))
 
 
 def write_answer(question: Question, judgement: Judgement, model: str) -> bytes:
-    """One line of JSON, with its end; an entity that was asked for twice stands once."""
+    """One line of JSON, with its end; an entity that was asked for twice stands once.
+
+    `not_in_text` lists the entities that the text does not name, and is left out when there are none.
+    """
+    missing = [entity for entity, found in zip(question.passage.entities, judgement.found, strict=False) if not found]
     answer: dict[str, Any] = {
         "id": question.id,
         "sentiment": _probabilities(judgement.sentiment),
@@ -59,6 +70,7 @@ def write_answer(question: Question, judgement: Judgement, model: str) -> bytes:
             entity: _probabilities(sentiment)
             for entity, sentiment in zip(question.passage.entities, judgement.entities, strict=True)
         },
+        **({"not_in_text": list(dict.fromkeys(missing))} if missing else {}),
         "model": model,
     }
     return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,6 +1,7 @@
 """Texts to token ids: one tokenizer for training, evaluation and the stream."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,25 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from bearometer.errors import Misconfigured
+from bearometer.linking import Span, find_spans
+from model.classifier import Passage
 from model.text import clean
 
-__all__ = ["Ids", "Tokeniser", "by_length", "pad", "pad_groups"]
+__all__ = ["Encoded", "Ids", "Tokeniser", "by_length", "pad", "span_weights"]
 
 Ids = npt.NDArray[np.int64]
 
 CHARACTERS_PER_TOKEN = 100
 """More than a token ever takes: WordPiece gives up on a word after so many characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A passage as the model reads it."""
+
+    ids: Ids
+    spans: tuple[Ids, ...] = ()
+    """For each entity of the passage, the places of its tokens; empty where what is read of the text has none."""
 
 
 class Tokeniser:
@@ -39,14 +51,35 @@ class Tokeniser:
 
     def encode(self, texts: Sequence[str]) -> list[Ids | None]:
         """Token ids of each text, in order; None where nothing is left to read but the model's own marks."""
+        return [encoded.ids if encoded else None for encoded in self.encode_passages([Passage(t) for t in texts])]
+
+    def encode_passages(self, passages: Sequence[Passage]) -> list[Encoded | None]:
+        """Token ids, and where the entities are among them, in order; None where there is nothing to read."""
         # A lone surrogate cannot become UTF-8, which the tokenizer needs; what lies far past the last token costs time.
         limit = self.max_tokens * CHARACTERS_PER_TOKEN
-        cleaned = [clean(text)[:limit].encode("utf-8", "replace").decode("utf-8") for text in texts]
+        cleaned = [clean(passage.text)[:limit].encode("utf-8", "replace").decode("utf-8") for passage in passages]
         encodings = self.tokenizer.encode_batch(cleaned)
         return [
-            np.asarray(encoding.ids, dtype=np.int64) if 0 in encoding.special_tokens_mask else None
-            for encoding in encodings
+            Encoded(
+                np.asarray(encoding.ids, dtype=np.int64),
+                tuple(_places(encoding.offsets, find_spans(text, entity)) for entity in passage.entities),
+            )
+            if 0 in encoding.special_tokens_mask
+            else None
+            for passage, text, encoding in zip(passages, cleaned, encodings, strict=True)
         ]
+
+
+def _places(offsets: Sequence[Span], spans: Sequence[Span]) -> Ids:
+    """The tokens that hold any character of the spans; the model's own marks have the empty offset (0, 0)."""
+    return np.asarray(
+        [
+            place
+            for place, (start, end) in enumerate(offsets)
+            if start < end and any(start < last and first < end for first, last in spans)
+        ],
+        dtype=np.int64,
+    )
 
 
 def pad(rows: Sequence[Ids], pad_id: int) -> tuple[Ids, Ids]:
@@ -60,10 +93,18 @@ def pad(rows: Sequence[Ids], pad_id: int) -> tuple[Ids, Ids]:
     return ids, mask
 
 
-def pad_groups(rows: Sequence[Ids | None], group_tokens: int, pad_id: int) -> Iterator[tuple[list[int], Ids, Ids]]:
-    """The groups of `by_length`, each with its rows as `pad` gives them: places, ids, attention mask."""
-    for places in by_length(rows, group_tokens):
-        yield places, *pad([row for place in places if (row := rows[place]) is not None], pad_id)
+def span_weights(encoded: Sequence[Encoded], tokens: int) -> npt.NDArray[np.float32]:
+    """[B, E, T]: for each entity the weights of its tokens, equal and summing to 1; zero where it has none.
+
+    E is the largest number of entities of any row, and at least 1.
+    """
+    entities = max((len(each.spans) for each in encoded), default=0)
+    weights = np.zeros((len(encoded), max(1, entities), tokens), dtype=np.float32)
+    for place, each in enumerate(encoded):
+        for number, span in enumerate(each.spans):
+            if span.size:
+                weights[place, number, span] = 1 / span.size
+    return weights
 
 
 def by_length(rows: Sequence[Ids | None], group_tokens: int) -> list[list[int]]:

@@ -2,60 +2,41 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from bearometer.errors import Failed, Misconfigured, MissingExtra
-from model.answer import judge, softmax
+from bearometer.errors import Failed, Misconfigured
+from model.answer import Outputs, judge
 from model.classifier import Judgement, Passage
+from model.extras import import_torch, import_transformers
 from model.folder import TOKENIZER_FILE, TORCH_FILE, ModelFolder
-from model.tokenise import Ids, Tokeniser, pad_groups
+from model.groups import Prepared, group_passages
+from model.network import load_trained
+from model.tokenise import Tokeniser
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["TorchClassifier", "import_torch", "load_network"]
+__all__ = ["TorchClassifier", "load_network"]
 
 
-def import_torch() -> Any:
-    """The torch module; raises MissingExtra when it is not installed."""
-    return _import("torch")
+def load_network(folder: ModelFolder, **changes: Any) -> Any:
+    """The network in a folder, in float32 on the CPU; `changes` override its encoder's configuration.
 
-
-def import_transformers() -> Any:
-    """The transformers module, told to stay off the network; raises MissingExtra when it is not installed."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # everything is loaded from folders
-    transformers = _import("transformers")
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    return transformers
-
-
-def _import(package: str) -> Any:
-    try:
-        return importlib.import_module(package)  # several seconds, and not installed everywhere
-    except ImportError:
-        raise MissingExtra(package, "train") from None
-
-
-def load_network(path: Path, **changes: Any) -> Any:
-    """The sequence classifier in a folder, in float32 on the CPU; `changes` override its configuration.
-
-    Only safetensors are read and no code of the folder is run. Raises Misconfigured when there is no usable model.
+    Ours has three heads (see `model.network`); a folder made by others has a sequence classifier of transformers. Only
+    safetensors are read and no code of the folder is run. Raises Misconfigured when there is no usable model.
     """
     import_torch()
     transformers = import_transformers()
+    path = folder.path
     if not (path / TORCH_FILE).is_file() and not (path / f"{TORCH_FILE}.index.json").is_file():
         message = f"the model folder {path} has no {TORCH_FILE}: only safetensors are loaded"
         raise Misconfigured(message)
+    if folder.topics:
+        return load_trained(path, folder.topics, **changes)
     try:
-        return transformers.AutoModelForSequenceClassification.from_pretrained(
+        network = transformers.AutoModelForSequenceClassification.from_pretrained(
             path,
             local_files_only=True,
             trust_remote_code=False,
@@ -67,15 +48,15 @@ def load_network(path: Path, **changes: Any) -> Any:
         reason = str(error).strip().splitlines()[0]
         message = f"the model in {path} cannot be loaded: {reason}"
         raise Misconfigured(message) from None
+    return network.eval()
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A tokenised batch: each group's rows have similar lengths."""
+class TorchPrepared:
+    """A tokenised batch, and for each of its groups the tensors: ids, attention mask, spans."""
 
-    passages: list[Passage]
-    groups: list[tuple[list[int], torch.Tensor, torch.Tensor]]
-    """Places in the batch, ids, attention mask."""
+    prepared: Prepared
+    tensors: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
 
 
 class TorchClassifier:
@@ -101,42 +82,42 @@ class TorchClassifier:
         # A GPU is busy from some ten thousands of tokens on; a CPU's caches hold the activations of a thousand.
         self._group_tokens = 65_536 if device == "cuda" else 1_024
         dtype = torch.bfloat16 if device == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
-        self._network = load_network(folder.path).eval().to(device=self._device, dtype=dtype)
+        self._network = load_network(folder).to(device=self._device, dtype=dtype)
 
     @property
     def version(self) -> str:
         """Name and digest of the weights."""
         return self._version
 
-    def prepare(self, passages: Sequence[Passage]) -> Prepared:
-        """Tokenise, and group by length so that little is padded."""
-        rows = self._tokeniser.encode([passage.text for passage in passages])
-        groups = pad_groups(rows, self._group_tokens, self._folder.pad_id)
-        return Prepared(list(passages), [(places, self._ready(ids), self._ready(mask)) for places, ids, mask in groups])
+    def prepare(self, passages: Sequence[Passage]) -> TorchPrepared:
+        """Tokenise, find the entities, and group by length so that little is padded."""
+        prepared = group_passages(passages, self._tokeniser, self._group_tokens, self._folder.pad_id)
+        return TorchPrepared(
+            prepared,
+            [(self._ready(group.ids), self._ready(group.mask), self._ready(group.spans)) for group in prepared.groups],
+        )
 
-    def _ready(self, array: Ids) -> torch.Tensor:
+    def _ready(self, array: Any) -> torch.Tensor:
         tensor: torch.Tensor = self._torch.from_numpy(array)
         # Pinned memory lets the copy to the GPU run beside the pass before it.
         return tensor.pin_memory() if self._device.type == "cuda" else tensor
 
-    def classify(self, prepared: Prepared) -> list[Judgement | None]:
+    def classify(self, prepared: TorchPrepared) -> list[Judgement | None]:
         """One forward pass per group; raises Failed when the GPU's memory does not hold a group."""
         torch = self._torch
-        outputs = []
         try:
             with torch.inference_mode():
-                for _, ids, mask in prepared.groups:
-                    logits = self._network(
-                        input_ids=ids.to(self._device, non_blocking=True),
-                        attention_mask=mask.to(self._device, non_blocking=True),
-                    ).logits
-                    outputs.append(logits.float())
+                outputs = [
+                    self._run(*(part.to(self._device, non_blocking=True) for part in each)) for each in prepared.tensors
+                ]
                 # The first copy back waits for the GPU: all passes are queued before it.
-                arrays = [output.cpu().numpy() for output in outputs]
+                arrays = [Outputs(*(part.float().cpu().numpy() for part in output)) for output in outputs]
         except torch.cuda.OutOfMemoryError:
             message = f"the GPU has no memory for a group of {self._group_tokens} tokens; lower `stream.batch_size`"
             raise Failed(message) from None
-        probabilities = np.full((len(prepared.passages), 3), np.nan)
-        for (places, _, _), array in zip(prepared.groups, arrays, strict=True):
-            probabilities[places] = softmax(array[:, self._folder.label_order])
-        return judge(prepared.passages, probabilities)
+        return judge(prepared.prepared, arrays, self._folder)
+
+    def _run(self, ids: torch.Tensor, mask: torch.Tensor, spans: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if self._folder.topics:
+            return tuple(self._network(ids, mask, spans))
+        return (self._network(input_ids=ids, attention_mask=mask).logits,)

@@ -58,6 +58,7 @@ def evidence_from_json(fields: Mapping[str, Any] | None) -> Evidence | None:
                     **post,
                     "published_at": _time(post["published_at"]),
                     "negative": float(post["negative"]),
+                    "words": tuple(post.get("words", ())),  # the evidence of older versions has none
                 }
             )
             for post in fields["top_posts"]

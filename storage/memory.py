@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from bearometer.clock import Clock
 from bearometer.errors import WindowsLost
-from bearometer.mention import Mention, Scored
-from bearometer.post import MARKET
-from bearometer.window import Bucket, Window, sum_buckets
+from bearometer.mention import Scored
+from bearometer.post import topic_of
+from bearometer.window import Bucket, Window, name_buckets, sum_buckets
 from storage.posts import PostStore
 
 __all__ = ["MemoryWindowStore"]
@@ -49,6 +49,13 @@ class MemoryWindowStore:
 
     def symbols(self) -> dict[str, datetime]:
         """The symbols (and MARKET) that have buckets, each with its newest minute; the newest first."""
+        return {name: minute for name, minute in self._newest().items() if topic_of(name) is None}
+
+    def topics(self) -> dict[str, datetime]:
+        """The topics that have buckets, each with its newest minute; the newest first."""
+        return {topic: minute for name, minute in self._newest().items() if (topic := topic_of(name)) is not None}
+
+    def _newest(self) -> dict[str, datetime]:
         self._require_complete()
         newest: dict[str, datetime] = {}
         for symbol, minute in sorted(self._buckets, key=lambda key: (key[1], key[0])):
@@ -76,8 +83,8 @@ class MemoryWindowStore:
     def _add(self, scored: Sequence[Scored]) -> int:
         changed = set()
         for one in scored:
-            for mention in (*one.mentions, Mention(MARKET, one.sentiment)):
-                new = Bucket.of(mention.symbol, one.post, mention.sentiment)
+            for name, sentiment in name_buckets(one):
+                new = Bucket.of(name, one.post, sentiment)
                 key = (new.symbol, new.minute)
                 counted = self._buckets.setdefault(key, _Counted(Bucket(*key)))
                 if one.post.id not in counted.posts:

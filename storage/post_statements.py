@@ -43,12 +43,12 @@ WITH batch AS MATERIALIZED (
 ), mentioned AS (
     INSERT INTO mentions (
         post_id, symbol, published_at, position, source, fingerprint, author, negative, neutral, positive, label,
-        topic, model)
+        topic, model, in_text)
     SELECT id, mention.symbol, published_at, mention.position, source, fingerprint, author, mention.negative,
-        mention.neutral, mention.positive, mention.label, topic, model
+        mention.neutral, mention.positive, mention.label, topic, model, mention.in_text
     FROM batch JOIN claimed USING (id) JOIN jsonb_to_recordset(CAST(:mentions AS jsonb)) AS mention (
         post_id text, symbol text, position smallint, negative double precision, neutral double precision,
-        positive double precision, label text) ON mention.post_id = id
+        positive double precision, label text, in_text boolean) ON mention.post_id = id
 )
 SELECT id FROM claimed
 """)
@@ -70,7 +70,7 @@ ON CONFLICT (topic, partition) DO NOTHING
 
 SCORED = """
 SELECT posts.*, (
-    SELECT jsonb_agg(jsonb_build_array(symbol, negative, neutral, positive) ORDER BY position)
+    SELECT jsonb_agg(jsonb_build_array(symbol, negative, neutral, positive, in_text) ORDER BY position)
     FROM mentions WHERE mentions.published_at = posts.published_at AND mentions.post_id = posts.id
 ) AS mentions
 FROM posts

@@ -30,7 +30,7 @@ from storage.post_statements import (
     UPSERT_PROGRESS,
 )
 
-__all__ = ["PostStore", "StoredCounts"]
+__all__ = ["PostStore", "StoredCounts", "clean_value"]
 
 REBUILD_LOCK = 0x0BEA2003
 CHUNK = 1000
@@ -128,6 +128,11 @@ class PostStore:
             for rows in streaming.execute(STORED_SINCE, {"since": since}).mappings().partitions():
                 yield [_scored(row) for row in rows]
 
+    def find(self, ids: Sequence[str]) -> dict[str, Scored]:
+        """The posts with these ids, by id, as stored; an id that is not stored is left out."""
+        with translated_errors(self._engine), self._engine.connect() as connection:
+            return _read(connection, STORED_BY_ID, {"ids": list(ids)})
+
     def counts(self, source: str) -> StoredCounts:
         """How much of a source is stored; looks at every row."""
         with translated_errors(self._engine), self._engine.connect() as connection:
@@ -148,7 +153,13 @@ class PostStore:
     def _store(self, connection: Connection, first: Mapping[str, Scored]) -> list[Scored]:
         posts = [_post_row(scored) for scored in first.values()]
         mentions = [
-            {"post_id": scored.post.id, "symbol": mention.symbol, "position": position, **_sentiment(mention.sentiment)}
+            {
+                "post_id": scored.post.id,
+                "symbol": mention.symbol,
+                "position": position,
+                "in_text": mention.in_text,
+                **_sentiment(mention.sentiment),
+            }
             for scored in first.values()
             for position, mention in enumerate(scored.mentions)
         ]
@@ -230,8 +241,8 @@ def _scored(row: RowMapping) -> Scored:
         ),
         sentiment=Sentiment(row["negative"], row["neutral"], row["positive"]),
         mentions=tuple(
-            Mention(symbol, Sentiment(float(negative), float(neutral), float(positive)))
-            for symbol, negative, neutral, positive in row["mentions"] or ()
+            Mention(symbol, Sentiment(float(negative), float(neutral), float(positive)), in_text)
+            for symbol, negative, neutral, positive, in_text in row["mentions"] or ()
         ),
         model=row["model"],
         topics={topic: float(probability) for topic, probability in row["topics"].items()},
@@ -247,25 +258,27 @@ def _storable(scored: Scored) -> Scored:
     changes: dict[str, Any] = {}
     for name in post.__slots__:
         value = getattr(post, name)
-        clean = _clean(value)
+        clean = clean_value(value)
         if clean != value:
             changes[name] = clean
-    mentions: dict[str, Sentiment] = {}
+    mentions: dict[str, Mention] = {}
     for mention in scored.mentions:
-        mentions.setdefault(_clean(mention.symbol), mention.sentiment)
+        symbol = clean_value(mention.symbol)
+        mentions.setdefault(symbol, replace(mention, symbol=symbol))
     return replace(
         scored,
         post=replace(post, **changes) if changes else post,
-        mentions=tuple(Mention(symbol, sentiment) for symbol, sentiment in mentions.items()),
+        mentions=tuple(mentions.values()),
     )
 
 
-def _clean(value: Any) -> Any:
+def clean_value(value: Any) -> Any:
+    """A post's value, or part of one, as Postgres can hold it; see `_storable`."""
     if isinstance(value, str):
         clean = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
         return clean if clean.isascii() else clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, tuple):
-        return tuple(_clean(item) for item in value)
+        return tuple(clean_value(item) for item in value)
     if isinstance(value, int):
         return max(-(2**63), min(value, 2**63 - 1))
     return value

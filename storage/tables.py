@@ -2,11 +2,25 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Double, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Double, Integer, MetaData, SmallInteger, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import UserDefinedType
 
-__all__ = ["alerts", "deliveries", "evaluator", "mentions", "metadata", "post_ids", "posts", "progress"]
+__all__ = [
+    "alerts",
+    "deliveries",
+    "evaluator",
+    "labels",
+    "mentions",
+    "metadata",
+    "model_changes",
+    "models",
+    "post_ids",
+    "posts",
+    "progress",
+    "shadow_scores",
+    "stream_workers",
+]
 
 metadata = MetaData()
 
@@ -77,6 +91,7 @@ mentions = Table(
     Column("topic", Text),
     Column("model", Text, nullable=False),
     Column("stored_xid", Xid8, nullable=False),
+    Column("in_text", Boolean, nullable=False),
 )
 
 progress = Table(
@@ -133,4 +148,73 @@ deliveries = Table(
     Column("next_attempt_at", _time(), nullable=False),
     Column("created_at", _time(), nullable=False),
     Column("sent_at", _time()),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("files", JSONB, nullable=False),
+    Column("card", JSONB, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("registered_at", _time(), nullable=False),
+    Column("registered_by", Text, nullable=False),
+)
+
+model_changes = Table(
+    "model_changes",
+    metadata,
+    Column("number", BigInteger, primary_key=True),
+    Column("changed_at", _time(), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("version", Text),
+    Column("previous", Text),
+)
+
+stream_workers = Table(
+    "stream_workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("seen_at", _time(), nullable=False),
+    Column("version", Text, nullable=False),
+    Column("pinned", Boolean, nullable=False),
+    Column("wanted", Text),
+    Column("problem", Text),
+    Column("shadow", Text),
+    Column("shadow_scored", BigInteger, nullable=False),
+    Column("shadow_dropped", BigInteger, nullable=False),
+    Column("shadow_problem", Text),
+)
+
+shadow_scores = Table(
+    "shadow_scores",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("published_at", _time(), primary_key=True),
+    Column("post_id", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    Column("negative", Double, nullable=False),
+    Column("neutral", Double, nullable=False),
+    Column("positive", Double, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("topic", Text),
+    Column("scored_at", _time(), nullable=False),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("post_id", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    Column("who", Text, primary_key=True),
+    Column("label", Text),
+    Column("topic", Text),
+    Column("text", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("model", Text),
+    Column("model_label", Text),
+    Column("labelled_at", _time(), nullable=False),
 )

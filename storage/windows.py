@@ -1,4 +1,4 @@
-"""Counts of the last two days in Redis: one hash per symbol and minute, which Postgres can give back."""
+"""Counts of the last two days in Redis: one hash per symbol or topic and minute, which Postgres can give back."""
 
 import hashlib
 import uuid
@@ -14,10 +14,10 @@ from redis.retry import Retry
 
 from bearometer.clock import Clock
 from bearometer.errors import Misconfigured, Transient, Unavailable, WindowsLost
-from bearometer.mention import Mention, Scored, Sentiment
-from bearometer.post import MARKET, Post
+from bearometer.mention import Scored, Sentiment
+from bearometer.post import Post, topic_of
 from bearometer.settings import RedisSettings
-from bearometer.window import Bucket, Window, floor_minute, sum_buckets
+from bearometer.window import Bucket, Window, floor_minute, name_buckets, sum_buckets
 from storage.posts import PostStore
 
 __all__ = ["WindowStore"]
@@ -35,13 +35,14 @@ T = TypeVar("T")
 class WindowStore:
     """The buckets that windows are summed from. Safe to share between threads.
 
-    A post without mentions is counted in the bucket of MARKET only; a post with mentions in the bucket of each of
-    its symbols, with the mention's sentiment, and in MARKET's with its own. Nothing is counted unless the marker
-    says that Redis holds all that Postgres holds: after an empty start, or any restart of Redis, `add` and `window`
-    raise WindowsLost until `rebuild` has run.
+    A post is counted in the bucket of each of its symbols, with the mention's sentiment, and in those of its topic
+    (by `topic_key`, if the model knew topics) and of MARKET with its own. Nothing is counted unless the marker says
+    that Redis holds all that Postgres holds: after an empty start, or any restart of Redis, `add` and `window` raise
+    WindowsLost until `rebuild` has run.
 
-    A million posts of 1.25 symbols each take 250 MB when they fall in busy minutes and 450 MB when nearly each has a
-    minute of its own: authors and texts are kept by name, so that distinct counts are exact and add up.
+    A million posts of 1.25 symbols each take 310 MB when they fall in busy minutes and 630 MB when nearly each has a
+    minute of its own: authors and texts are kept by name, so that distinct counts are exact and add up. A third of
+    that is for topics.
 
     The scripts take the keys of many symbols at once, so Redis Cluster is not supported. Redis must not evict keys
     (`check`); it must be 6.2 or newer.
@@ -79,9 +80,10 @@ class WindowStore:
         return self._add(scored, self._key("complete"), "")
 
     def buckets(self, symbol: str, start: datetime, end: datetime) -> list[Bucket]:
-        """The buckets of `symbol` (or MARKET) with `start` <= minute < `end` that hold anything, oldest first.
+        """The buckets of `symbol` with `start` <= minute < `end` that hold anything, oldest first.
 
-        WindowsLost when the windows are not complete before and after the reading.
+        In place of a symbol may stand MARKET or a topic's key. WindowsLost when the windows are not complete before
+        and after the reading.
         """
         self._require_complete()
         found: list[Bucket] = []
@@ -101,6 +103,13 @@ class WindowStore:
 
     def symbols(self) -> dict[str, datetime]:
         """The symbols (and MARKET) that have buckets, each with its newest minute; the newest first."""
+        return {name: minute for name, minute in self._newest().items() if topic_of(name) is None}
+
+    def topics(self) -> dict[str, datetime]:
+        """The topics that have buckets, each with its newest minute; the newest first."""
+        return {topic: minute for name, minute in self._newest().items() if (topic := topic_of(name)) is not None}
+
+    def _newest(self) -> dict[str, datetime]:
         self._require_complete()
         with self._translated_errors():
             rows: Any = self._redis.zrevrange(self._key("symbols"), 0, -1, withscores=True)
@@ -180,8 +189,8 @@ class WindowStore:
     def _entries(self, scored: Scored) -> Iterator[tuple[str, tuple[Any, ...]]]:
         post = scored.post
         seen = b"p" + hashlib.blake2b(post.id.encode("utf-8", "replace"), digest_size=10).digest()
-        for mention in (*scored.mentions, Mention(MARKET, scored.sentiment)):
-            yield self._entry(post, mention.symbol, mention.sentiment, seen)
+        for name, sentiment in name_buckets(scored):
+            yield self._entry(post, name, sentiment, seen)
 
     def _entry(self, post: Post, symbol: str, sentiment: Sentiment, seen: bytes) -> tuple[str, tuple[Any, ...]]:
         minute = floor_minute(post.published_at)

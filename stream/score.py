@@ -72,7 +72,9 @@ class Batch:
     """Messages that were decoded and tokenised, in order."""
 
     messages: Sequence[Message]
-    prepared: Any
+    classifier: Classifier
+    """The one that was in use when the batch was read: only it can make sense of `prepared`."""
+    prepared: Any = None
     fresh: list[_Slot] = field(default_factory=list)
     posts: list[tuple[Message, Post, _Slot]] = field(default_factory=list)
     heartbeats: list[tuple[Message, Heartbeat]] = field(default_factory=list)
@@ -94,6 +96,8 @@ class BatchScorer:
 
     `read` of one batch may run while `finish` of the batch before does: tokenising overlaps inference. Batches
     must be finished in the order in which they were read. Finishing the same messages again changes nothing.
+
+    `shadow` gets the posts of each batch that is in both stores; it must neither block nor raise.
     """
 
     def __init__(
@@ -105,18 +109,24 @@ class BatchScorer:
         clock: Clock,
         cache_size: int,
         stop: threading.Event,
+        shadow: Callable[[Sequence[Post]], None] | None = None,
     ) -> None:
         self._classifier = classifier
+        self._shadow = shadow
         self._posts = posts
         self._windows = windows
         self._clock = clock
         self._cache_size = cache_size
         self._stop = stop
-        self._cache: OrderedDict[tuple[str, tuple[str, ...]], _Slot] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str, tuple[str, ...]], _Slot] = OrderedDict()
+
+    def use(self, classifier: Classifier) -> None:
+        """Judge with this one from the next `read` on; a batch on its way keeps its own. From any thread."""
+        self._classifier = classifier
 
     def read(self, messages: Sequence[Message]) -> Batch:
         """Decode and tokenise; what cannot be decoded becomes a dead letter."""
-        batch = Batch(messages=messages, prepared=None)
+        batch = Batch(messages, self._classifier)
         passages: list[Passage] = []
         for message in messages:
             try:
@@ -127,13 +137,13 @@ class BatchScorer:
             if isinstance(noun, Heartbeat):
                 batch.heartbeats.append((message, noun))
                 continue
-            slot, is_new = self._find_slot(noun)
+            slot, is_new = self._find_slot(batch.classifier.version, noun)
             if is_new:
                 batch.fresh.append(slot)
                 passages.append(Passage(noun.text, noun.symbols))
             batch.posts.append((message, noun, slot))
         if passages:
-            batch.prepared = self._classifier.prepare(passages)
+            batch.prepared = batch.classifier.prepare(passages)
         return batch
 
     def finish(self, batch: Batch) -> Outcome:
@@ -143,7 +153,7 @@ class BatchScorer:
         the messages may be acknowledged, once the dead letters are out.
         """
         if batch.fresh:
-            judgements = self._classifier.classify(batch.prepared)
+            judgements = batch.classifier.classify(batch.prepared)
             for slot, judgement in zip(batch.fresh, judgements, strict=True):
                 slot.judgement = judgement
         scored: list[Scored] = []
@@ -152,9 +162,11 @@ class BatchScorer:
             if slot.judgement is None:
                 dead.append(self._bury(message, Rejected(Reason.UNSCORABLE, "the classifier gave no probabilities")))
             else:
-                scored.append(_join(post, slot.judgement, self._classifier.version))
+                scored.append(_join(post, slot.judgement, batch.classifier.version))
         stored = self._retry("Postgres", lambda: self._posts.save(scored, _find_progress(batch)))
         self._retry("Redis", lambda: self._count(stored))
+        if self._shadow is not None:
+            self._shadow([one.post for one in scored])
         return Outcome(
             messages=len(batch.messages),
             posts=len(batch.posts),
@@ -166,8 +178,8 @@ class BatchScorer:
         """Restore Redis if it came back empty, though no batch may come for hours; blocks while a store is away."""
         self._retry("Redis", lambda: self._count(()))
 
-    def _find_slot(self, post: Post) -> tuple[_Slot, bool]:
-        key = (post.fingerprint, post.symbols)
+    def _find_slot(self, version: str, post: Post) -> tuple[_Slot, bool]:
+        key = (version, post.fingerprint, post.symbols)
         slot = self._cache.get(key)
         if slot is not None:
             self._cache.move_to_end(key)
@@ -217,7 +229,8 @@ class BatchScorer:
 
 def _join(post: Post, judgement: Judgement, model: str) -> Scored:
     mentions = tuple(
-        Mention(symbol, sentiment) for symbol, sentiment in zip(post.symbols, judgement.entities, strict=True)
+        Mention(symbol, sentiment, in_text)
+        for symbol, sentiment, in_text in zip(post.symbols, judgement.entities, judgement.found, strict=True)
     )
     return Scored(post=post, sentiment=judgement.sentiment, mentions=mentions, model=model, topics=judgement.topics)
 

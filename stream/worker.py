@@ -8,12 +8,16 @@ from bearometer.clock import SystemClock
 from bearometer.settings import Settings
 from ingest.kafka import create_topics
 from model.load import load_classifier
+from model.registry import load_version
 from storage.database import open_database
+from storage.models import ModelStore
 from storage.posts import PostStore
 from storage.windows import WindowStore
 from stream.app import build_app
 from stream.ending import Ending, run_app
 from stream.score import BatchScorer
+from stream.shadow import Shadow
+from stream.switch import ModelSwitch, name_worker
 
 __all__ = ["run_stream"]
 
@@ -30,13 +34,26 @@ def run_stream(settings: Settings) -> None:
     posts.expect_partitions(settings.kafka.topic, settings.kafka.partitions)
     windows.check()
     clock, ending = SystemClock(), Ending()
+    shadow = Shadow(clock)
+    switch = ModelSwitch(
+        ModelStore(engine),
+        lambda model: load_version(model, settings.model),
+        shadow,
+        clock,
+        worker_id=name_worker(),
+        pinned=load_classifier(settings.model) if settings.model.path else None,
+    )
     scorer = BatchScorer(
-        classifier=load_classifier(settings.model),
+        classifier=switch.first(),
         posts=posts,
         windows=windows,
         clock=clock,
         cache_size=settings.stream.cache_size,
         stop=ending.stop,
+        shadow=shadow.offer,
     )
-    with tempfile.TemporaryDirectory(prefix="bearometer-stream-") as work_dir:
+    with (
+        tempfile.TemporaryDirectory(prefix="bearometer-stream-") as work_dir,
+        switch.follow(scorer.use, settings.stream.registry_seconds),
+    ):
         run_app(build_app(settings, scorer, clock, Path(work_dir), ending.begin), ending)

@@ -6,6 +6,7 @@ from typing import Any
 
 from bearometer.clock import Clock
 from bearometer.errors import Unavailable, WindowsLost
+from bearometer.linking import find_spans
 from bearometer.mention import Scored, Sentiment
 from bearometer.post import Post
 from bearometer.progress import Progress
@@ -51,7 +52,8 @@ class KeywordClassifier:
         if "unscorable" in passage.text:
             return None
         sentiment = NEGATIVE if "plunge" in passage.text else NEUTRAL
-        return Judgement(sentiment, (sentiment,) * len(passage.entities))
+        found = tuple(bool(find_spans(passage.text, entity)) for entity in passage.entities)
+        return Judgement(sentiment, (sentiment,) * len(passage.entities), found)
 
 
 class MemoryPosts:

@@ -1,6 +1,6 @@
 """Scored posts of our own making, for the tests of the stores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bearometer.mention import Mention, Scored, Sentiment
@@ -10,6 +10,7 @@ NOON = datetime(2024, 3, 31, 12, 0, tzinfo=UTC)
 BAD = Sentiment(0.7, 0.2, 0.1)
 CALM = Sentiment(0.1, 0.8, 0.1)
 GOOD = Sentiment(0.05, 0.15, 0.8)
+TOPICS = {"sales": 0.75, "law": 0.1}
 
 
 def scored(
@@ -23,6 +24,7 @@ def scored(
     text: str = "ACME lost a customer",
     followers: int | None = 12,
     model: str = "test-1",
+    topics: Mapping[str, float] = TOPICS,
 ) -> Scored:
     return Scored(
         post=Post(
@@ -43,5 +45,5 @@ def scored(
         sentiment=sentiment,
         mentions=tuple(Mention(symbol, sentiment) for symbol in symbols),
         model=model,
-        topics={"sales": 0.75, "law": 0.1},
+        topics=topics,
     )

@@ -1,6 +1,7 @@
 """What windows promise, on Redis and on the in-memory twin."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import TypeAlias
@@ -14,9 +15,9 @@ from pydantic import SecretStr
 from bearometer.clock import SystemClock
 from bearometer.errors import WindowsLost
 from bearometer.mention import Mention, Scored, Sentiment
-from bearometer.post import MARKET
+from bearometer.post import MARKET, topic_key
 from bearometer.settings import PostgresSettings, RedisSettings
-from bearometer.window import Bucket, floor_minute, sum_buckets
+from bearometer.window import Bucket, floor_minute, name_buckets, sum_buckets
 from storage.database import connect
 from storage.memory import MemoryWindowStore
 from storage.posts import PostStore
@@ -52,19 +53,52 @@ def lose(windows: Windows, url: str) -> None:
         redis.Redis.from_url(url).flushdb()
 
 
-def test_a_post_is_counted_for_each_symbol_and_for_the_market(windows: Windows) -> None:
+def test_a_post_is_counted_for_each_symbol_for_its_topic_and_for_the_market(windows: Windows) -> None:
     post = scored("1", symbols=("ACME", "ZETA"), sentiment=BAD, published_at=NOON + timedelta(seconds=59))
 
-    assert windows.add([post]) == 3
+    assert windows.add([post]) == 4
 
-    for symbol in ("ACME", "ZETA", MARKET):
-        assert windows.buckets(symbol, NOON, NOON + MINUTE) == [Bucket.of(symbol, post.post, BAD)]
+    for name in ("ACME", "ZETA", topic_key("sales"), MARKET):
+        assert windows.buckets(name, NOON, NOON + MINUTE) == [Bucket.of(name, post.post, BAD)]
     assert windows.symbols() == {"ZETA": NOON, "ACME": NOON, MARKET: NOON}
+    assert windows.topics() == {"sales": NOON}
 
 
-def test_a_post_without_symbols_is_counted_for_the_market_only(windows: Windows) -> None:
-    assert windows.add([scored("1", symbols=())]) == 1
+def test_each_symbol_is_counted_as_it_is_spoken_of_and_the_topic_as_the_post_sounds(windows: Windows) -> None:
+    mentions = (Mention("ACME", GOOD), Mention("ZETA", BAD, in_text=False))
+    windows.add([replace(scored("1", symbols=("ACME", "ZETA"), sentiment=CALM), mentions=mentions)])
+
+    counted = {name: windows.window(name, MINUTE, NOON + MINUTE) for name in ("ACME", "ZETA", "#sales", MARKET)}
+
+    assert {name: (w.negative, w.neutral, w.positive) for name, w in counted.items()} == {
+        "ACME": (0, 0, 1),
+        "ZETA": (1, 0, 0),
+        "#sales": (0, 1, 0),
+        MARKET: (0, 1, 0),
+    }
+
+
+def test_a_post_of_many_symbols_is_one_post_of_its_likeliest_topic(windows: Windows) -> None:
+    windows.add([scored("1", symbols=("A", "B", "C")), scored("2", symbols=(), topics={"sales": 0.4, "law": 0.6})])
+
+    assert windows.window(topic_key("sales"), HOUR, NOON + HOUR).posts == 1
+    assert windows.window(topic_key("law"), HOUR, NOON + HOUR).posts == 1
+    assert set(windows.topics()) == {"sales", "law"}
+
+
+def test_a_topic_that_is_called_as_a_symbol_is_counted_apart_from_it(windows: Windows) -> None:
+    windows.add([scored("1", symbols=("IPO",)), scored("2", symbols=("ACME",), topics={"IPO": 1.0})])
+
+    assert windows.window("IPO", HOUR, NOON + HOUR).posts == 1
+    assert windows.window(topic_key("IPO"), HOUR, NOON + HOUR).posts == 1
+    assert set(windows.topics()) == {"sales", "IPO"}
+    assert set(windows.symbols()) == {"IPO", "ACME", MARKET}
+
+
+def test_a_post_without_symbols_and_topics_is_counted_for_the_market_only(windows: Windows) -> None:
+    assert windows.add([scored("1", symbols=(), topics={})]) == 1
     assert set(windows.symbols()) == {MARKET}
+    assert windows.topics() == {}
 
 
 def test_a_post_that_was_counted_changes_nothing(windows: Windows) -> None:
@@ -132,18 +166,30 @@ def test_lost_windows_are_never_mistaken_for_empty_ones(windows: Windows, redis_
         windows.window("ACME", HOUR, NOON + HOUR)
     with pytest.raises(WindowsLost):
         windows.symbols()
+    with pytest.raises(WindowsLost):
+        windows.topics()
 
 
 def test_rebuilt_windows_are_those_that_were_lost(windows: Windows, posts: PostStore, redis_url: str) -> None:
-    batch = [scored(str(n), published_at=NOON + n * timedelta(seconds=7), author=f"a{n % 5}") for n in range(300)]
+    topics = [{"sales": 0.8, "law": 0.1}, {"sales": 0.2, "law": 0.5}, {}]  # none: scored by a model without topics
+    batch = [
+        scored(str(n), published_at=NOON + n * timedelta(seconds=7), author=f"a{n % 5}", topics=topics[n % 3])
+        for n in range(300)
+    ]
     windows.add(posts.save(batch, []))
-    before = windows.buckets("ACME", NOON, NOON + HOUR)
+    names = ("ACME", MARKET, topic_key("sales"), topic_key("law"))
+
+    def counted() -> dict[str, list[Bucket]]:
+        return {name: windows.buckets(name, NOON, NOON + HOUR) for name in names}
+
+    before = counted()
+    assert [sum(bucket.posts for bucket in before[name]) for name in names] == [300, 300, 100, 100]
     lose(windows, redis_url)
 
     assert windows.rebuild(posts, SystemClock()) == 300
-    assert windows.buckets("ACME", NOON, NOON + HOUR) == before
+    assert counted() == before
     assert windows.rebuild(posts, SystemClock()) == 300, "again, though nothing is missing"
-    assert windows.buckets("ACME", NOON, NOON + HOUR) == before
+    assert counted() == before
     assert windows.add(batch) == 0
 
 
@@ -154,13 +200,14 @@ def test_a_check_of_working_windows_raises_nothing(windows: Windows) -> None:
 PARTS = st.tuples(st.integers(0, 1000), st.integers(0, 1000), st.integers(1, 1000))
 SENTIMENTS = PARTS.map(lambda parts: Sentiment(*(part / sum(parts) for part in parts)))
 POSTS = st.builds(
-    lambda id_, sentiment, seconds, author, fingerprint, symbols: scored(
+    lambda id_, sentiment, seconds, author, fingerprint, symbols, topic: scored(
         id_,
         sentiment=sentiment,
         published_at=NOON + timedelta(seconds=seconds),
         author=author,
         fingerprint=fingerprint,
         symbols=symbols,
+        topics={topic: 0.9, "law": 0.1} if topic else {},
     ),
     st.integers(0, 30).map(str),
     SENTIMENTS,
@@ -168,6 +215,7 @@ POSTS = st.builds(
     st.sampled_from([None, "ann", "bob", "çelik"]),
     st.sampled_from(["f1", "f2", "f3"]),
     st.lists(st.sampled_from(["ACME", "BRK.B", "日本"]), unique=True, max_size=3),
+    st.sampled_from([None, "sales", "M&A | Investments"]),
 )
 numbers = count()
 
@@ -189,20 +237,18 @@ def test_windows_add_up_whatever_the_order_the_cutting_and_the_repetition(
     year = next(numbers)  # each example in a day of its own, since the store lives on
 
     def moved(one: Scored) -> Scored:
-        from dataclasses import replace
-
         return replace(one, post=replace(one.post, published_at=one.post.published_at + year * DAY))
 
     for at in range(0, len(delivered), size):
         windows.add([moved(one) for one in delivered[at : at + size]])
 
     start = NOON + year * DAY
-    for symbol in ("ACME", "BRK.B", "日本", MARKET):
+    for symbol in ("ACME", "BRK.B", "日本", topic_key("sales"), topic_key("M&A | Investments"), MARKET):
         expected = [
-            Bucket.of(symbol, one.post, mention.sentiment)
+            Bucket.of(name, one.post, sentiment)
             for one in map(moved, distinct)
-            for mention in (*one.mentions, Mention(MARKET, one.sentiment))
-            if mention.symbol == symbol
+            for name, sentiment in name_buckets(one)
+            if name == symbol
         ]
         for minutes in (1, 5, 15):
             length = timedelta(minutes=minutes)

@@ -10,6 +10,7 @@ import pytest
 
 from bearometer.clock import SystemClock
 from bearometer.errors import WindowsLost
+from bearometer.post import topic_key
 from bearometer.replay import Published, Watcher, publish_source
 from bearometer.stack import Stack, start_stack
 from bearometer.window import Bucket
@@ -86,16 +87,19 @@ def has_all_windows(stack: Stack) -> bool:
 
 def redis_buckets(stack: Stack) -> list[Bucket]:
     windows = WindowStore(stack.settings.redis)
-    symbols = sorted(windows.symbols())
-    return [bucket for symbol in symbols for bucket in windows.buckets(symbol, END - timedelta(days=15), END)]
+    return all_buckets(windows)
 
 
 def recounted_buckets(stack: Stack) -> list[Bucket]:
     windows = MemoryWindowStore()
     for scored in stack.posts.stored_since(datetime(2000, 1, 1, tzinfo=UTC)):
         windows.add(scored)
-    symbols = sorted(windows.symbols())
-    return [bucket for symbol in symbols for bucket in windows.buckets(symbol, END - timedelta(days=15), END)]
+    return all_buckets(windows)
+
+
+def all_buckets(windows: WindowStore | MemoryWindowStore) -> list[Bucket]:
+    names = sorted([*windows.symbols(), *map(topic_key, windows.topics())])
+    return [bucket for name in names for bucket in windows.buckets(name, END - timedelta(days=15), END)]
 
 
 def assert_every_alert_came_once(stack: Stack, story: ScenarioSummary, slack: SlackReceiver) -> None:

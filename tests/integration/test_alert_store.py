@@ -21,6 +21,7 @@ from bearometer.alert import (
     TopPost,
 )
 from bearometer.errors import Unavailable
+from bearometer.mention import Mention
 from bearometer.progress import Progress
 from bearometer.settings import PostgresSettings
 from storage.alerts import AlertStore
@@ -28,7 +29,7 @@ from storage.database import connect
 from storage.lease import EvaluatorLease
 from storage.posts import PostStore
 from tests.conditions import WaitUntil
-from tests.stored_samples import BAD, CALM, NOON, scored
+from tests.stored_samples import BAD, CALM, GOOD, NOON, scored
 
 HOUR = timedelta(hours=1)
 YEAR = timedelta(days=365)
@@ -408,3 +409,22 @@ def test_a_killed_process_frees_its_lease_and_its_delivery_at_once(
             return claimed is not None and claimed.delivery.attempts == 0
 
     wait_until(claim, seconds=5, what="the delivery is free")
+
+
+def test_of_a_post_that_praises_one_company_and_blames_another_only_the_blamed_one_is_seen(
+    posts: PostStore, lease: EvaluatorLease
+) -> None:
+    mentions = (Mention("ACME", GOOD), Mention("ZETA", BAD))
+    posts.save([replace(scored("1", symbols=("ACME", "ZETA"), sentiment=BAD), mentions=mentions)], [])
+
+    assert [mention.symbol for mention in lease.poll(NOON, 60).negatives] == ["ZETA"]
+    assert [post.id for post in lease.top_posts("ZETA", NOON, NOON + HOUR, 5)] == ["test:1"]
+    assert lease.top_posts("ACME", NOON, NOON + HOUR, 5) == ()
+
+
+def test_topics_and_the_market_are_no_symbols_that_spikes_are_looked_for_in(
+    posts: PostStore, lease: EvaluatorLease
+) -> None:
+    posts.save([scored("1", symbols=(), topics={"Earnings": 1.0}), scored("2", topics={"Earnings": 1.0})], [])
+
+    assert [mention.symbol for mention in lease.poll(NOON, 60).negatives] == ["ACME"]

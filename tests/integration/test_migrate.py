@@ -4,21 +4,48 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
 from bearometer.embedded import Servers
-from bearometer.errors import Misconfigured, Unavailable
+from bearometer.errors import Misconfigured, Transient, Unavailable
+from bearometer.mention import Mention, Sentiment
 from bearometer.settings import PostgresSettings
+from storage import migrations
 from storage.database import check_database, connect
-from storage.migrate import head_revision, migrate
+from storage.migrate import current_revision, head_revision, migrate
+from storage.posts import PostStore
 from storage.tables import metadata
+from tests.stored_samples import BAD, NOON, scored
 
-VIEWS = {"alert_history", "negative_posts", "sentiment_by_day", "sentiment_by_hour", "sentiment_by_minute"}
+UNITS = ("day", "hour", "minute")
+VIEWS = {
+    "alert_history",
+    "negative_posts",
+    "shadow_comparison",
+    *(f"sentiment_by_{unit}" for unit in UNITS),
+    *(f"topics_by_{unit}" for unit in UNITS),
+}
+OLD_POST = """
+CREATE TABLE posts_2024_03 PARTITION OF posts FOR VALUES FROM ('2024-03-01') TO ('2024-04-01');
+CREATE TABLE mentions_2024_03 PARTITION OF mentions FOR VALUES FROM ('2024-03-01') TO ('2024-04-01');
+INSERT INTO post_ids VALUES ('old:1', '2024-03-31 12:00+00');
+INSERT INTO posts (id, source, text, published_at, ingested_at, fingerprint, language, symbols, engagement, negative,
+    neutral, positive, label, model)
+VALUES ('old:1', 'old', 'a bad day', '2024-03-31 12:00+00', now(), 'f1', 'en', '{ACME}', 0, 0.75, 0.25, 0, 'negative',
+    'old@1');
+INSERT INTO mentions (post_id, symbol, published_at, position, source, fingerprint, negative, neutral, positive, label,
+    model)
+VALUES ('old:1', 'ACME', '2024-03-31 12:00+00', 0, 'old', 'f1', 0.75, 0.25, 0, 'negative', 'old@1');
+"""
 
 
 @pytest.fixture
@@ -61,6 +88,73 @@ def test_the_tables_of_the_queries_are_those_of_the_migrations(empty: Engine) ->
     }
 
 
+def test_posts_of_the_first_schema_stay_and_new_ones_join_them_in_old_and_new_months(empty: Engine) -> None:
+    migrate_to(empty, "0001")
+    with empty.begin() as connection:
+        connection.execute(text(OLD_POST))
+
+    assert migrate(empty) == ("0001", head_revision())
+
+    store = PostStore(empty)
+    new = [scored("1"), scored("2", published_at=NOON + timedelta(days=30))]
+    new = [replace(one, mentions=(Mention("ACME", BAD, in_text=False),)) for one in new]
+    assert store.save(new, []) == new
+    [old] = [one for chunk in store.stored_since(NOON) for one in chunk if one.post.source == "old"]
+    assert (old.mentions, old.topic) == ((Mention("ACME", Sentiment(0.75, 0.25, 0.0)),), None)
+    with empty.connect() as connection:
+        negative = connection.execute(text("SELECT post_id, in_text FROM negative_posts ORDER BY post_id"))
+        assert [tuple(row) for row in negative] == [("old:1", True), ("test:1", False), ("test:2", False)]
+        days = connection.execute(text("SELECT topic, posts, in_text FROM sentiment_by_day ORDER BY day, topic"))
+        assert [tuple(row) for row in days] == [("sales", 1, 0), (None, 1, 1), ("sales", 1, 0)]
+
+
+def test_who_may_read_the_views_still_may_after_a_migration(empty: Engine) -> None:
+    migrate_to(empty, "0001")
+    views = ("negative_posts", "sentiment_by_day")
+    with empty.begin() as connection:
+        connection.execute(text(f"GRANT SELECT ON {', '.join(views)} TO pg_monitor"))
+
+    migrate(empty)
+
+    with empty.connect() as connection:
+        for view in views:
+            may_read = text("SELECT has_table_privilege('pg_monitor', :view, 'SELECT')")
+            assert connection.execute(may_read, {"view": view}).scalar_one()
+
+
+def test_a_worker_of_the_version_before_goes_on_storing_after_the_migration(empty: Engine) -> None:
+    migrate(empty)
+    with empty.begin() as connection:
+        connection.execute(text(OLD_POST))
+        assert connection.execute(text("SELECT in_text FROM mentions")).scalar_one() is True
+
+
+def test_a_migration_waits_for_a_long_query_for_seconds_only_and_then_changes_nothing(
+    empty: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.migrate.LOCK_TIMEOUT_SECONDS", 0.2)
+    migrate_to(empty, "0001")
+    with empty.connect() as reader:
+        reader.execute(text("SELECT * FROM mentions"))
+        with pytest.raises(
+            Transient, match=r"in use for 0\.2 s .* nothing was changed: run `bearometer migrate` again"
+        ):
+            migrate(empty)
+    with empty.connect() as connection:
+        assert current_revision(connection) == "0001"
+    assert migrate(empty) == ("0001", head_revision())
+
+
+def migrate_to(engine: Engine, revision: str) -> None:
+    """As a version of Bearometer left it whose newest schema this was."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
 def test_a_database_without_tables_is_told_to_be_migrated(empty: Engine) -> None:
     with pytest.raises(Misconfigured, match=r"no tables .* `bearometer migrate`"):
         check_database(empty)
@@ -80,9 +174,10 @@ def test_a_newer_database_is_left_alone(empty: Engine, revision: str, words: str
 
 def test_an_older_database_is_told_to_be_migrated(empty: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     migrate(empty)
-    monkeypatch.setattr("storage.database.head_revision", lambda: "0002")
+    monkeypatch.setattr("storage.database.head_revision", lambda: "9999")
 
-    with pytest.raises(Misconfigured, match="at schema 0001, this program needs 0002: run `bearometer migrate`"):
+    words = f"at schema {head_revision()}, this program needs 9999: run `bearometer migrate`"
+    with pytest.raises(Misconfigured, match=words):
         check_database(empty)
 
 

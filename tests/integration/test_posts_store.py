@@ -17,7 +17,7 @@ from bearometer.settings import PostgresSettings
 from storage.database import connect
 from storage.posts import PostStore
 from tests.conditions import WaitUntil
-from tests.stored_samples import BAD, CALM, NOON, scored
+from tests.stored_samples import BAD, CALM, GOOD, NOON, scored
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_post_comes_back_exactly_as_it_was_given(store: PostStore) -> None:
     given = replace(
         scored("1", text='Ümläute, 日本語, "quotes", \\ back\\slashes\tand 🐻', symbols=("ZETA", "ACME")),
         sentiment=Sentiment(third, third, 1 - 2 * third),
-        mentions=(Mention("ZETA", BAD), Mention("ACME", Sentiment(5e-324, 1.0, 0.0))),
+        mentions=(Mention("ZETA", BAD), Mention("ACME", Sentiment(5e-324, 1.0, 0.0), in_text=False)),
     )
     bare = replace(scored("2", author=None, followers=None, symbols=()), topics={})
 
@@ -170,6 +170,16 @@ def test_hostile_text_is_stored_without_what_postgres_cannot_hold(store: PostSto
     assert [mention.symbol for mention in stored.mentions] == [f"A{mark}"]
     assert (stored.post.followers, stored.post.engagement) == (2**63 - 1, -(2**63))
     assert store.save([hostile], []) == [stored]
+
+
+def test_a_mention_keeps_its_own_sentiment_and_whether_the_text_names_it(store: PostStore, engine: Engine) -> None:
+    mentions = (Mention("ACME", GOOD), Mention("ZETA", BAD, in_text=False))
+    given = replace(scored("1", sentiment=CALM, symbols=("ACME", "ZETA")), mentions=mentions)
+    store.save([given], [])
+
+    stored = "SELECT symbol, label, in_text FROM mentions ORDER BY position"
+    assert rows(engine, stored) == [("ACME", "positive", True), ("ZETA", "negative", False)]
+    assert [one for chunk in store.stored_since(NOON) for one in chunk] == [given]
 
 
 def test_counts_are_of_one_source(store: PostStore) -> None:

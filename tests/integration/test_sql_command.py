@@ -13,15 +13,20 @@ import pyarrow.parquet as pq
 import pytest
 import redis
 import typer
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
 from bearometer.commands.store import register
+from bearometer.correction import Correction
 from bearometer.embedded import Servers
 from bearometer.errors import Failed, Misconfigured, Unavailable
+from bearometer.mention import WHOLE
+from bearometer.registry import ShadowScore
+from storage.feedback import FeedbackStore
 from storage.posts import PostStore
 from storage.query import ask
+from storage.shadow import ShadowStore
 from tests.conditions import WaitUntil
 from tests.stored_samples import CALM, GOOD, NOON, scored
 
@@ -237,20 +242,70 @@ def test_the_views_count_what_is_stored(run: Run) -> None:
         "mean_score": pytest.approx((-0.6 + 0.75) / 2),
         "distinct_authors": 2,
         "distinct_texts": 1,
+        "in_text": 2,
     }
     assert len(days) == 2
     assert len(answer("SELECT * FROM sentiment_by_hour WHERE symbol = 'ACME'")) == 3
     assert len(answer("SELECT * FROM sentiment_by_minute")) == 4
+    assert [row["in_text"] for row in answer("SELECT in_text FROM negative_posts")] == [True]
+
+    topics = answer("SELECT * FROM topics_by_day ORDER BY day")
+    assert topics[0] == {
+        "day": "2024-03-31T00:00:00+00:00",
+        "topic": "sales",
+        "posts": 2,
+        "negative": 1,
+        "neutral": 0,
+        "positive": 1,
+        "mean_score": pytest.approx((-0.6 + 0.75) / 2),
+        "distinct_authors": 2,
+        "distinct_texts": 1,
+    }
+    assert len(topics) == 2
+    assert len(answer("SELECT * FROM topics_by_hour")) == 3
+    assert len(answer("SELECT * FROM topics_by_minute")) == 3
 
 
-def test_every_example_of_the_documentation_runs(run: Run) -> None:
+def test_a_post_without_a_topic_is_in_no_view_of_topics(run: Run, engine: Engine) -> None:
+    PostStore(engine).save([scored("9", topics={}, published_at=NOON + timedelta(days=2))], [])
+
+    assert run("sql", "SELECT topic, posts FROM topics_by_day", "--format", "csv").stdout.split()[1:] == [
+        "sales,2",
+        "sales,1",
+    ]
+
+
+def test_every_example_of_the_documentation_runs(run: Run, engine: Engine) -> None:
     examples = re.findall(r"```sql\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
 
     assert len(examples) >= 5
     for example in examples:
         run("sql", example)
-    for view in ("sentiment_by_minute", "sentiment_by_hour", "sentiment_by_day", "negative_posts", "alert_history"):
+    with engine.connect() as connection:
+        views = inspect(connection).get_view_names()
+    for view in views:
         assert any(view in example for example in examples), view
+
+
+def test_what_the_documentation_says_of_dropping_a_month_leaves_nothing_of_it(run: Run, engine: Engine) -> None:
+    at = datetime(2015, 10, 31, 23, 59, tzinfo=UTC)
+    shadow = ShadowStore(engine)
+    for name, published_at in (("old", at), ("kept", at + timedelta(minutes=2))):
+        PostStore(engine).save([scored(name, published_at=published_at)], [])
+        shadow.save("new@2", [ShadowScore(f"test:{name}", published_at, WHOLE, CALM)])
+        FeedbackStore(engine).save([Correction(f"test:{name}", WHOLE, "ann", "negative", "ACME fell", "f")])
+
+    drop, labels = re.findall(r"```\n((?:DROP|DELETE) .*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(labels)
+        connection.exec_driver_sql(drop)
+
+    for column in ("posts.id", "mentions.post_id", "post_ids.id", "shadow_scores.post_id", "labels.post_id"):
+        query = f"SELECT {column} FROM {column.split('.')[0]}"
+        with engine.connect() as connection:
+            found = set(connection.exec_driver_sql(query).scalars())
+        assert "test:kept" in found, column
+        assert "test:old" not in found, column
 
 
 def test_windows_are_rebuilt_and_shown(run: Run, redis_url: str) -> None:
@@ -273,6 +328,56 @@ def test_windows_are_rebuilt_and_shown(run: Run, redis_url: str) -> None:
     assert [window["posts"] for window in newest] == [1, 1, 1, 1, 2]
     assert newest[0]["end"] == "2024-04-01T12:01:00Z"
     assert run("windows", "ZETA", "--json").stdout.count("\n") == 5
+
+
+def test_windows_of_a_topic_are_shown_by_its_name_or_a_part_of_it(run: Run) -> None:
+    run("rebuild-windows")
+
+    for named in (["--topic", "sales"], ["--topic", "ALE"], ["#sales"]):
+        shown = run("windows", *named, "--at", "2024-03-31T13:30").stdout.splitlines()
+        assert shown[0] == "sales up to 2024-03-31 13:30 UTC"
+        assert shown[-1].split()[:5] == ["24h", "2", "1", "0", "1"]
+
+    newest = [json.loads(line) for line in run("windows", "--topic", "sales", "--json").stdout.splitlines()]
+    assert newest[0]["end"] == "2024-04-01T12:01:00Z"
+    assert (newest[0]["topic"], newest[0]["posts"], "symbol" in newest[0]) == ("sales", 1, False)
+    assert run("windows", "--topic", "ipo").stdout.splitlines()[-1].split()[:2] == ["24h", "0"]
+
+
+def test_windows_of_nothing_in_particular_are_those_of_the_market_and_its_topics(run: Run, engine: Engine) -> None:
+    PostStore(engine).save([scored("7", topics={"M&A | Investments": 0.9}, published_at=NOON + timedelta(hours=1))], [])
+    run("rebuild-windows")
+
+    shown = run("windows", "--at", "2024-03-31T13:30").stdout.splitlines()
+    assert shown[0] == "24h up to 2024-03-31 13:30 UTC"
+    assert [" ".join(line.split()[:-5]) for line in shown[2:]] == ["* 3 2", "sales 2 1", "M&A | Investments 1 1"]
+
+    found = [json.loads(line) for line in run("windows", "--json").stdout.splitlines()]
+    assert [(one.get("symbol"), one.get("topic"), one["posts"]) for one in found] == [
+        ("*", None, 3),
+        (None, "sales", 2),
+        (None, "M&A | Investments", 1),
+    ]
+
+
+def test_windows_of_what_cannot_be_meant_are_refused_in_one_line(run: Run) -> None:
+    for arguments, words in [
+        (["ACME", "--topic", "sales"], "one of the two"),
+        (["--topic", "weather"], "'weather' is no topic; it must be one of Analyst Update, .* sales"),
+        (["--topic", "stock"], "'stock' is several topics: Stock Commentary, Stock Movement$"),
+    ]:
+        run("rebuild-windows")
+        with pytest.raises(Misconfigured, match=words):
+            run("windows", *arguments)
+
+
+def test_windows_of_an_empty_redis_are_said_to_be_none(run: Run, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE posts, mentions, post_ids"))
+    run("rebuild-windows")
+
+    for arguments in ([], ["ACME"], ["--topic", "ipo"]):
+        assert "no windows: nothing was stored" in run("windows", *arguments).stderr
 
 
 def test_migrating_twice_does_no_harm(run: Run) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from bearometer.clock import SystemClock
 from bearometer.embedded import Servers
 from bearometer.errors import Misconfigured, Unavailable, WindowsLost
-from bearometer.post import MARKET
+from bearometer.post import MARKET, topic_key
 from bearometer.settings import PostgresSettings, RedisSettings
 from bearometer.window import Bucket, sum_buckets
 from storage.database import connect
@@ -51,7 +51,7 @@ def test_a_new_installation_begins_by_rebuilding_from_an_empty_database(redis_ur
         store.add([scored("1")])
 
     assert store.rebuild(posts, CLOCK) == 0
-    assert store.add([scored("1")]) == 2
+    assert store.add([scored("1")]) == 3
 
 
 def test_every_key_but_the_marker_lives_for_the_time_set(windows: WindowStore, client: redis.Redis) -> None:
@@ -63,6 +63,7 @@ def test_every_key_but_the_marker_lives_for_the_time_set(windows: WindowStore, c
     assert set(lives) == {
         "bearometer:symbols",
         f"bearometer:bucket:ACME:{int(NOON.timestamp()) // 60}",
+        f"bearometer:bucket:#sales:{int(NOON.timestamp()) // 60}",
         f"bearometer:bucket:*:{int(NOON.timestamp()) // 60}",
     }
     assert all(49.9 * 3600_000 < life <= 50 * 3600_000 for life in lives.values())
@@ -89,12 +90,12 @@ def test_an_expired_bucket_is_begun_again_whole_or_not_at_all(
     expire_all(client, database_url)
 
     assert windows.add(posts.save(batch[:1], [])) == 0, "a feed lists it again"
-    assert windows.symbols() == {}
+    assert windows.symbols() == windows.topics() == {}
 
     late = scored("late")
     windows.add(posts.save([late], []))
-    counted = {symbol: windows.buckets(symbol, NOON, NOON + HOUR) for symbol in ("ACME", "ZETA", MARKET)}
-    assert {symbol: bucket.posts for symbol, [bucket] in counted.items()} == {"ACME": 6, "ZETA": 2, MARKET: 6}
+    counted = {name: windows.buckets(name, NOON, NOON + HOUR) for name in ("ACME", "ZETA", topic_key("sales"), MARKET)}
+    assert {name: bucket.posts for name, [bucket] in counted.items()} == {"ACME": 6, "ZETA": 2, "#sales": 6, MARKET: 6}
 
     windows.rebuild(posts, CLOCK)
     client.flushdb()
@@ -112,18 +113,20 @@ def expire_all(client: redis.Redis, database_url: str) -> None:
     engine.dispose()
 
 
-def test_an_expired_symbol_is_not_listed(windows: WindowStore, client: redis.Redis) -> None:
+def test_an_expired_symbol_or_topic_is_not_listed(windows: WindowStore, client: redis.Redis) -> None:
     windows.add([scored("1")])
-    client.delete(f"bearometer:bucket:ACME:{int(NOON.timestamp()) // 60}")
+    for name in ("ACME", topic_key("sales")):
+        client.delete(f"bearometer:bucket:{name}:{int(NOON.timestamp()) // 60}")
 
     assert set(windows.symbols()) == {MARKET}
+    assert windows.topics() == {}
 
 
 def test_a_script_that_redis_forgot_is_loaded_again(windows: WindowStore, client: redis.Redis) -> None:
     windows.add([scored("1")])
     client.script_flush()
 
-    assert windows.add([scored("2")]) == 2
+    assert windows.add([scored("2")]) == 3
 
 
 def test_two_prefixes_share_a_server_without_meeting(windows: WindowStore, redis_url: str, posts: PostStore) -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearometer.mention import Sentiment
-from bearometer.window import Bucket, floor_minute, parse_window, sum_buckets
+from bearometer.mention import Mention, Scored, Sentiment
+from bearometer.window import Bucket, floor_minute, name_buckets, parse_window, sum_buckets
 from tests.fakes import NOON, make_post
 
 LABELLED = {
@@ -65,6 +65,18 @@ def test_posts_without_an_author_are_authors_of_their_own() -> None:
 
 def test_an_empty_window_has_no_mean_score() -> None:
     assert sum_buckets("HBRM", NOON, NOON, []).mean_score is None
+
+
+def test_a_post_is_counted_for_its_symbols_as_they_are_spoken_of_and_for_topic_and_market_as_it_sounds() -> None:
+    good, bad, calm = LABELLED["positive"], LABELLED["negative"], LABELLED["neutral"]
+    mentions = (Mention("HBRM", good), Mention("QSTN", bad, in_text=False))
+    scored = Scored(make_post("1"), calm, mentions, "test@1", topics={"Macro": 0.3, "Earnings": 0.6})
+
+    assert list(name_buckets(scored)) == [("HBRM", good), ("QSTN", bad), ("#Earnings", calm), ("*", calm)]
+
+
+def test_a_post_of_a_model_without_topics_is_counted_for_none() -> None:
+    assert list(name_buckets(Scored(make_post("1"), LABELLED["neutral"], (), "test@1"))) == [("*", LABELLED["neutral"])]
 
 
 def test_minutes_are_floored_in_utc() -> None:

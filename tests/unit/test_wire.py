@@ -81,6 +81,8 @@ def test_any_bytes_are_decoded_or_rejected(value: bytes) -> None:
         {"published_at": "0001-01-01T00:00:00+05:00"},
         {"id": "test:" + "1" * 1_200},
         {"symbols": ["\u20ac" * 401]},
+        {"symbols": ["ACME", "*"]},
+        {"symbols": ["#Earnings"]},
     ],
 )
 def test_a_message_of_another_shape_is_rejected(change: dict[str, object]) -> None:

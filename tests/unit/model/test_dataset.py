@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 
 from bearometer.errors import Failed, Misconfigured
 from bearometer.mention import LABELS
-from model.dataset import Example, is_development, read_examples, split_examples
+from bearometer.topics import TOPICS
+from model.dataset import Example, is_development, read_examples, sample, split_examples
 
 NEGATIVE, NEUTRAL, POSITIVE = (LABELS.index(label) for label in ("negative", "neutral", "positive"))
 
@@ -34,7 +36,7 @@ def test_jsonl_may_name_the_labels(tmp_path: Path) -> None:
         ("a.csv", b"text,label\nfine,1\nbad,7\n", "line 3: needs a `text` and a `label`"),
         ("a.csv", b"sentence,label\nfine,1\n", "line 2: needs a `text`"),
         ("a.csv", b"text,label\n", "holds no rows"),
-        ("a.csv", b"text,label\n\xff\xfe,1\n", "is not UTF-8"),
+        ("a.csv", b"text,label\n\xff\xfe,1\n", "cannot be read"),
         ("a.jsonl", b'{"text":"a","label":1}\n{"text"\n', "line 2: not JSON"),
         ("a.jsonl", b"[1]\n", "line 1: needs a `text`"),
     ],
@@ -64,3 +66,58 @@ def test_the_split_keeps_every_row_once_and_equal_texts_together(texts: list[str
 @given(st.text())
 def test_the_development_split_is_what_its_digest_says(text: str) -> None:
     assert is_development(text) == (hashlib.sha256(text.encode()).hexdigest()[0] in {"0", "1"})
+
+
+def test_topics_are_read_by_name_or_number(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\nFirst day of trading,IPO\nA takeover,13\n")
+    assert read_examples(path, "topic") == [
+        Example("First day of trading", topic=TOPICS.index("IPO")),
+        Example("A takeover", topic=TOPICS.index("M&A | Investments")),
+    ]
+    path.write_text("text,label\nA takeover,20\n")
+    with pytest.raises(Failed, match="line 2: needs a `text` and a `label` that is a topic's name or number"):
+        read_examples(path, "topic")
+
+
+def test_mentions_are_read_with_a_label_each(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        '{"text":"Quillmark wins, Tern loses","entities":{"Quillmark":"positive","Tern":"negative"}}\n'
+        '{"title":"Lumen waits","decisions":{"Lumen":"neutral"}}\n'
+    )
+    assert read_examples(path, "mentions") == [
+        Example("Quillmark wins, Tern loses", mentions=(("Quillmark", POSITIVE), ("Tern", NEGATIVE))),
+        Example("Lumen waits", mentions=(("Lumen", NEUTRAL),)),
+    ]
+
+
+@pytest.mark.parametrize("row", ['{"text":"a"}', '{"text":"a","entities":{}}', '{"text":"a","entities":{"b":"good"}}'])
+def test_mentions_without_a_label_are_refused(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(row)
+    with pytest.raises(Failed, match="line 1: needs a `text` and `entities`"):
+        read_examples(path, "mentions")
+
+
+def test_plain_texts_may_be_packed_and_their_cashtags_are_mentions(tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt.gz"
+    path.write_bytes(gzip.compress(b"$QMRK and $tern, then $QMRK\nnothing here\n"))
+    assert read_examples(path, "texts") == [
+        Example("$QMRK and $tern, then $QMRK", mentions=(("QMRK", None), ("TERN", None))),
+        Example("nothing here"),
+    ]
+
+
+def test_an_unknown_task_is_named_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="the task 'mood' is unknown; it must be one of sentiment, topic"):
+        read_examples(tmp_path / "rows.csv", "mood")
+
+
+@given(st.lists(st.text(max_size=5), unique=True), st.integers(1, 9))
+def test_a_sample_is_the_same_every_time_and_of_more_rows_holds_that_of_fewer(texts: list[str], rows: int) -> None:
+    examples = [Example(text) for text in texts]
+    few, more = sample(examples, rows), sample(examples, rows + 3)
+    assert len(few) == min(rows, len(examples))
+    assert set(few) <= set(more) <= set(examples)
+    assert few == sample(examples, rows)

@@ -40,6 +40,35 @@ def test_labels_without_our_names_are_refused(tmp_path: Path, id2label: object) 
         ModelFolder.open(make_folder(tmp_path, {"id2label": id2label}))
 
 
+def test_topics_and_temperatures_come_from_the_card(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, NAMED)
+    assert ModelFolder.open(folder).topics == ()
+    assert ModelFolder.open(folder).temperatures == {"text": 1.0, "mention": 1.0, "topic": 1.0}
+    card = {"topics": ["Earnings", "Macro"], "temperatures": {"text": 1.5, "topic": 2}}
+    (folder / "bearometer.json").write_bytes(orjson.dumps(card))
+    assert ModelFolder.open(folder).topics == ("Earnings", "Macro")
+    assert ModelFolder.open(folder).temperatures == {"text": 1.5, "mention": 1.0, "topic": 2.0}
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {"topics": []},
+        {"topics": ["Macro", "Macro"]},
+        {"topics": "Macro"},
+        {"temperatures": [1.0]},
+        {"temperatures": {"text": 0}},
+        {"temperatures": {"text": "1"}},
+        {"temperatures": {"sentiment": 1.0}},
+        {"temperatures": {"text": True}},
+    ],
+)
+def test_a_card_that_cannot_be_meant_is_refused(tmp_path: Path, card: dict[str, object]) -> None:
+    (make_folder(tmp_path, NAMED) / "bearometer.json").write_bytes(orjson.dumps(card))
+    with pytest.raises(Misconfigured, match=f"`{next(iter(card))}` must"):
+        ModelFolder.open(tmp_path)
+
+
 def test_a_folder_that_lacks_something_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="does not exist"):
         load_classifier(ModelSettings(path=tmp_path / "none"))
@@ -72,7 +101,7 @@ def test_what_is_not_installed_is_named_with_its_extra(
 def test_scoring_on_a_cpu_does_not_import_torch() -> None:
     script = (
         "import sys\n"
-        "import bearometer.commands.model, model.score\n"
+        "import bearometer.commands.score, bearometer.commands.export, model.score\n"
         "from bearometer.settings import ModelSettings\n"
         "from model.load import load_classifier\n"
         "load_classifier(ModelSettings(device='cpu'))\n"

@@ -3,7 +3,7 @@ from dataclasses import astuple
 import pytest
 
 from bearometer.mention import LABELS
-from model.metrics import comparison_table, measure
+from model.metrics import measure
 
 
 def test_known_answers_give_known_figures() -> None:
@@ -37,9 +37,3 @@ def test_nothing_cannot_be_measured() -> None:
         measure([], [])
     with pytest.raises(ValueError, match="cannot be compared"):
         measure([1], [1, 2])
-
-
-def test_the_comparison_has_a_column_for_each_measurement() -> None:
-    metrics = measure([0, 1, 2], [0, 1, 2])
-    table = comparison_table("both", {"before": metrics, "after": metrics})
-    assert [column.header for column in table.columns] == ["measure", "before", "after"]

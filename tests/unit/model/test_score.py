@@ -5,7 +5,7 @@ import orjson
 
 from bearometer.mention import Sentiment
 from model.classifier import Judgement, Passage
-from model.score import score_lines
+from model.score import MAX_ENTITIES, read_question, score_lines, write_answer
 
 
 class LengthClassifier:
@@ -52,6 +52,17 @@ def test_an_answer_has_the_promised_form() -> None:
     assert list(answers[0]) == ["id", "sentiment", "topic", "entities", "model"]
 
 
+def test_topics_entities_of_their_own_and_what_is_not_in_the_text_are_written() -> None:
+    good, bad = Sentiment(0.0, 0.0, 1.0), Sentiment(1.0, 0.0, 0.0)
+    question = read_question(b'{"id":"a","text":"x","entities":["TERN","OSTR","QMRK","OSTR"]}')
+    judgement = Judgement(good, (bad, good, bad, good), (True, False, True, False), {"Earnings": 0.75, "Macro": 0.25})
+    answer = orjson.loads(write_answer(question, judgement, "m"))
+    assert list(answer) == ["id", "sentiment", "topic", "entities", "not_in_text", "model"]
+    assert answer["topic"] == {"Earnings": 0.75, "Macro": 0.25}
+    assert {name: each["negative"] for name, each in answer["entities"].items()} == {"TERN": 1, "OSTR": 0, "QMRK": 1}
+    assert answer["not_in_text"] == ["OSTR"]
+
+
 def test_answers_keep_the_order_over_batches() -> None:
     lines = b"".join(orjson.dumps({"id": number, "text": "x" * (97 * number % 50 + 1)}) + b"\n" for number in range(25))
     answers, problems, size = score(lines, batch_size=4)
@@ -79,3 +90,11 @@ def test_bad_lines_are_named_and_the_rest_goes_on() -> None:
     assert [problem.split(":")[0] for problem in problems] == [f"line {number}" for number in (2, 3, 5, 6, 7, 8, 9, 10)]
     assert "`text` must be a string" in problems[2]
     assert "nothing in `text`" in problems[6]
+
+
+def test_a_line_with_more_entities_than_a_post_can_have_is_refused_by_name() -> None:
+    names = [f"Name {number}" for number in range(MAX_ENTITIES + 1)]
+    lines = [orjson.dumps({"id": 1, "text": "x", "entities": names[:count]}) for count in (len(names), MAX_ENTITIES)]
+    answers, problems, _ = score(b"\n".join(lines))
+    assert problems == ["line 1: `entities` has 101 names; it may have 100"]
+    assert len(answers) == 1

@@ -7,12 +7,14 @@ from model.load import SHIPPED_WEIGHTS, load_classifier
 PLAIN = {
     "negative": [
         "Acme shares plunge after fraud probe",
+        "Tern Aviation to close two plants and cut 900 jobs",
         "Quillmark cuts its full-year outlook as sales fall",
         "Ostrava Steel downgraded to sell at Harbour Bank",
         "$LUMN sinks 14% after missing earnings estimates",
         "Pelican Energy files for bankruptcy",
     ],
     "positive": [
+        "Harbour Bank raises its full-year outlook",
         "Quillmark beats estimates and raises its dividend",
         "Tern Aviation shares jump 9% on a record order",
         "Ostrava Steel upgraded to buy at Harbour Bank",
@@ -29,11 +31,13 @@ PLAIN = {
 }
 
 
-MISSED = {
-    "Tern Aviation to close two plants and cut 900 jobs": "negative",
-    "Harbour Bank raises its full-year outlook": "positive",
+TOPICS = {
+    "Tern Aviation names Jo Marsh as its new chief executive": "Personnel Change",
+    "Quillmark declares a quarterly dividend of 12 cents a share": "Dividend",
+    "The central bank leaves its key rate unchanged": "Fed | Central Banks",
 }
-"""What these weights get wrong (they say neutral), written down so that better ones are noticed."""
+MISSED = {("AAPL soars while INTC sinks", "INTC"): "negative"}
+"""What these weights get wrong, written down so that better ones are noticed."""
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +53,29 @@ def test_plain_sentences_get_the_plain_label(shipped: Classifier, label: str) ->
         assert (text, judgement.sentiment.label) == (text, label)
 
 
-@pytest.mark.xfail(reason="the shipped weights call these neutral; see their model card", strict=True)
-@pytest.mark.parametrize("text", MISSED)
-def test_less_plain_sentences_get_their_label_too(shipped: Classifier, text: str) -> None:
-    (judgement,) = shipped.classify(shipped.prepare([Passage(text)]))
+def test_two_companies_of_one_sentence_are_told_apart(shipped: Classifier) -> None:
+    (judgement,) = shipped.classify(shipped.prepare([Passage("AAPL soars while INTC sinks", ("AAPL", "INTC", "MSFT"))]))
     assert judgement is not None
-    assert judgement.sentiment.label == MISSED[text]
+    apple, intel, absent = judgement.entities
+    assert apple.label == "positive" and intel.label != "positive"
+    assert apple.positive > intel.positive + 0.5
+    assert (judgement.found, absent) == ((True, True, False), judgement.sentiment)
+
+
+@pytest.mark.xfail(reason="the shipped weights miss these; see their model card", strict=True)
+@pytest.mark.parametrize(("question", "label"), MISSED.items())
+def test_harder_mentions_get_their_label_too(shipped: Classifier, question: tuple[str, str], label: str) -> None:
+    text, entity = question
+    (judgement,) = shipped.classify(shipped.prepare([Passage(text, (entity,))]))
+    assert judgement is not None
+    assert judgement.entities[0].label == label
+
+
+def test_plain_sentences_get_the_plain_topic(shipped: Classifier) -> None:
+    judgements = shipped.classify(shipped.prepare([Passage(text) for text in TOPICS]))
+    for (text, topic), judgement in zip(TOPICS.items(), judgements, strict=True):
+        assert judgement is not None
+        assert (text, max(judgement.topics, key=judgement.topics.__getitem__)) == (text, topic)
 
 
 def test_a_plunge_after_a_fraud_probe_is_surely_negative(shipped: Classifier) -> None:
@@ -65,6 +86,6 @@ def test_a_plunge_after_a_fraud_probe_is_surely_negative(shipped: Classifier) ->
 
 def test_what_ships_is_small_and_has_a_model_card() -> None:
     assert sum(file.stat().st_size for file in SHIPPED_WEIGHTS.iterdir()) < 30_000_000
-    assert {"README.md", "bearometer.json", "config.json", "model-int8.onnx", "tokenizer.json"} == {
-        file.name for file in SHIPPED_WEIGHTS.iterdir()
+    assert {file.name for file in SHIPPED_WEIGHTS.iterdir()} == {
+        *("README.md", "bearometer.json", "config.json", "model-int8.onnx", "profile.json", "tokenizer.json")
     }

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bearometer.errors import Misconfigured
-from model.tokenise import Ids, Tokeniser, by_length, pad, pad_groups
+from model.classifier import Passage
+from model.tokenise import Encoded, Ids, Tokeniser, by_length, pad, span_weights
 
 
 def row(length: int) -> Ids:
@@ -30,12 +31,19 @@ def test_rows_are_padded_to_the_longest_only() -> None:
     assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
 
 
-def test_groups_are_padded_one_by_one_without_the_unreadable_rows() -> None:
-    groups = list(pad_groups([row(1), None, row(3), row(2)], group_tokens=6, pad_id=9))
-    assert [(places, ids.tolist(), mask.sum()) for places, ids, mask in groups] == [
-        ([2, 3], [[1, 1, 1], [1, 1, 9]], 5),
-        ([0], [[1]], 1),
-    ]
+def test_the_weights_of_a_mentions_tokens_sum_to_one_and_are_zero_where_there_is_none() -> None:
+    rows = [Encoded(row(4), (np.array([1, 2]), np.array([], dtype=np.int64))), Encoded(row(2))]
+    assert span_weights(rows, 4).tolist() == [[[0, 0.5, 0.5, 0], [0, 0, 0, 0]], [[0, 0, 0, 0], [0, 0, 0, 0]]]
+    assert span_weights(rows[1:], 2).shape == (1, 1, 2)
+
+
+def test_an_entity_is_found_among_the_tokens_by_its_words_and_lost_where_the_text_is_cut(tiny_base: Path) -> None:
+    tokeniser = Tokeniser.open(tiny_base / "tokenizer.json", 16)
+    text = "Quillmark &amp; Tern Aviation " + "today " * 20 + "Ostrava Steel"
+    (encoded,) = tokeniser.encode_passages([Passage(text, ("Tern Aviation", "Quillmark", "Ostrava Steel", "Nobody"))])
+    assert encoded is not None
+    words = [tokeniser.tokenizer.id_to_token(int(number)) for number in encoded.ids]
+    assert [[words[place] for place in span] for span in encoded.spans] == [["tern", "aviation"], ["quillmark"], [], []]
 
 
 def test_a_text_with_nothing_to_read_gives_none(tiny_base: Path) -> None:

@@ -1,5 +1,6 @@
 """A random two-layer BERT over a vocabulary of our own sentences: trained in a second, without any download."""
 
+import itertools
 import random
 from pathlib import Path
 
@@ -12,34 +13,69 @@ from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertModel
 
 from bearometer.mention import LABELS
+from bearometer.topics import TOPICS
 from model.dataset import Example
 
-_NAMES = ("Quillmark", "Tern Aviation", "Ostrava Steel", "Lumen Foods", "Harbour Bank", "Pelican Energy")
+NAMES = ("Quillmark", "Tern Aviation", "Ostrava Steel", "Lumen Foods", "Harbour Bank", "Pelican Energy")
+SYMBOLS = ("QMRK", "TERN", "OSTR", "LUMF", "HARB", "PELI")
 _TALES = {
-    "negative": ("shares plunge after a fraud probe", "cuts its outlook again", "loses its biggest client"),
-    "positive": ("beats every estimate", "raises its dividend again", "wins a record order"),
-    "neutral": ("will report on Thursday", "moves its office to Leeds", "holds its yearly meeting"),
+    "negative": {
+        "shares plunge after a fraud probe": "Legal | Regulation",
+        "cuts its outlook again": "Earnings",
+        "loses its biggest client": "Company | Product News",
+    },
+    "positive": {
+        "beats every estimate": "Earnings",
+        "raises its dividend again": "Dividend",
+        "wins a record order": "Company | Product News",
+    },
+    "neutral": {
+        "will report on Thursday": "Earnings",
+        "moves its office to Leeds": "General News | Opinion",
+        "holds its yearly meeting": "General News | Opinion",
+    },
 }
 _DAYS = ("today", "on Monday", "this week", "in London", "as expected", "says its board")
 
 
 def tiny_examples() -> list[Example]:
-    """324 sentences in a fixed random order; a label is told by its words."""
+    """324 sentences in a fixed random order; the label, that of the one company and the topic are told by the words."""
     sentences = [
-        Example(f"{name} {tale} {day}", LABELS.index(label))
+        Example(
+            f"{name} {tale} {day}",
+            LABELS.index(label),
+            mentions=((name, LABELS.index(label)),),
+            topic=TOPICS.index(topic),
+        )
         for label, tales in _TALES.items()
-        for tale in tales
-        for name in _NAMES
+        for tale, topic in tales.items()
+        for name in NAMES
         for day in _DAYS
     ]
     random.Random(3).shuffle(sentences)
     return sentences
 
 
+def tiny_contrasts() -> list[Example]:
+    """240 sentences, good news of one company and bad news of another, by name or by cashtag: no label as a whole."""
+    negative, positive = LABELS.index("negative"), LABELS.index("positive")
+    sentences: list[Example] = []
+    for names in (NAMES, tuple(f"${symbol}" for symbol in SYMBOLS)):
+        for good, bad in itertools.permutations(names, 2):
+            for rise, fall in itertools.product(_TALES["positive"], _TALES["negative"]):
+                sides = [(good, rise, positive), (bad, fall, negative)]
+                if len(sentences) % 2:
+                    sides.reverse()
+                text = " while ".join(f"{name} {tale}" for name, tale, _ in sides)
+                sentences.append(Example(text, mentions=tuple((name.lstrip("$"), label) for name, _, label in sides)))
+    return random.Random(4).sample(sentences, 240)
+
+
 def make_tiny_base(folder: Path) -> Path:
     """Write the untrained encoder and its tokenizer."""
     folder.mkdir(parents=True)
-    words = sorted({word for example in tiny_examples() for word in example.text.lower().split()})
+    examples = tiny_examples() + tiny_contrasts()
+    words = sorted({word for example in examples for word in example.text.lower().replace("$", "").split()})
     letters = "abcdefghijklmnopqrstuvwxyz0123456789$%.,:!?'"
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words, *letters, *(f"##{letter}" for letter in letters)]
     vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bearometer.alert import Alert, AlertState, ChartPoint, Evidence, Spike, TopPost
 from storage.alert_rows import alert_from_json, alert_to_json
+from tests.sample_alerts import make_alert
 
 TIMES = st.datetimes(timezones=st.just(UTC))
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -25,6 +26,7 @@ TOP_POSTS = st.builds(
     author=st.none() | WORDS,
     followers=st.none() | COUNTS,
     url=st.none() | WORDS,
+    words=st.lists(WORDS, max_size=3).map(tuple),
 )
 EVIDENCE = st.builds(
     Evidence,
@@ -50,3 +52,11 @@ ALERTS = st.builds(
 @given(alert=ALERTS)
 def test_an_alert_comes_back_from_json_as_it_was(alert: Alert) -> None:
     assert alert_from_json(orjson.loads(orjson.dumps(alert_to_json(alert)))) == alert
+
+
+def test_the_evidence_of_an_older_version_has_no_words() -> None:
+    alert = make_alert()
+    stored = orjson.loads(orjson.dumps(alert_to_json(alert)))
+    for post in stored["evidence"]["top_posts"]:
+        del post["words"]
+    assert alert_from_json(stored) == alert

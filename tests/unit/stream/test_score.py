@@ -1,27 +1,38 @@
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from bearometer.clock import ManualClock
 from bearometer.errors import Unavailable
+from bearometer.mention import Mention
 from bearometer.post import Heartbeat
 from bearometer.progress import Progress
 from bearometer.wire import encode, encode_dead_letter
+from model.classifier import Classifier, Judgement, Passage
 from stream.score import BatchScorer, Message, Outcome
-from tests.fakes import NOON, KeywordClassifier, MemoryPosts, MemoryWindows, make_post, scores_of
+from tests.fakes import NEGATIVE, NEUTRAL, NOON, KeywordClassifier, MemoryPosts, MemoryWindows, make_post, scores_of
+from tests.stored_samples import GOOD
 
 
 class Bench:
     """A scorer between a keyword classifier and stores in memory."""
 
-    def __init__(self, *, failures: int = 0, lost: bool = False, cache_size: int = 100) -> None:
+    def __init__(
+        self,
+        *,
+        failures: int = 0,
+        lost: bool = False,
+        cache_size: int = 100,
+        classifier: Classifier | None = None,
+    ) -> None:
         self.classifier = KeywordClassifier()
         self.posts = MemoryPosts(failures)
         self.windows = MemoryWindows(lost=lost)
         self.stop = threading.Event()
         self.scorer = BatchScorer(
-            classifier=self.classifier,
+            classifier=classifier or self.classifier,
             posts=self.posts,
             windows=self.windows,
             clock=ManualClock(NOON),
@@ -48,6 +59,50 @@ def test_a_batch_is_classified_and_lands_in_both_stores() -> None:
     assert bench.windows.counted == bench.posts.stored
     assert bench.posts.stored["test:1"].mentions[0].symbol == "HBRM"
     assert bench.posts.stored["test:1"].model == "keywords@1"
+
+
+class FixedClassifier:
+    """Gives the same judgement for every passage."""
+
+    version = "fixed@1"
+
+    def __init__(self, judgement: Judgement) -> None:
+        self.judgement = judgement
+
+    def prepare(self, passages: Sequence[Passage]) -> Sequence[Passage]:
+        return list(passages)
+
+    def classify(self, prepared: Sequence[Passage]) -> list[Judgement | None]:
+        return [self.judgement for _ in prepared]
+
+
+def test_each_mention_has_its_own_sentiment_and_says_whether_the_text_names_its_symbol() -> None:
+    judgement = Judgement(
+        NEUTRAL, (GOOD, NEGATIVE, NEUTRAL), (True, True, False), topics={"Earnings": 0.2, "Macro": 0.7}
+    )
+    bench = Bench(classifier=FixedClassifier(judgement))
+    text = "AAPL soars while INTC sinks"
+    bench.score(encode(make_post("1", text, symbols=("AAPL", "INTC", "MSFT"))))
+    stored = bench.posts.stored["test:1"]
+    assert stored.mentions == (
+        Mention("AAPL", GOOD, in_text=True),
+        Mention("INTC", NEGATIVE, in_text=True),
+        Mention("MSFT", NEUTRAL, in_text=False),
+    )
+    assert (stored.sentiment, stored.topic) == (NEUTRAL, "Macro")
+
+
+def test_a_symbol_that_only_the_source_states_is_not_in_the_text() -> None:
+    bench = Bench()
+    bench.score(encode(make_post("1", "a quiet day")), encode(make_post("2", "$HBRM has a quiet day")))
+    assert [bench.posts.stored[f"test:{n}"].mentions[0].in_text for n in (1, 2)] == [False, True]
+
+
+def test_an_answer_for_other_entities_than_were_asked_for_stops_the_worker() -> None:
+    bench = Bench(classifier=FixedClassifier(Judgement(NEUTRAL, (NEUTRAL,), found=())))
+    with pytest.raises(ValueError, match="shorter"):
+        bench.score(encode(make_post("1")))
+    assert not bench.posts.stored
 
 
 def test_repeats_of_a_fingerprint_are_classified_once_within_and_across_batches() -> None:
@@ -166,3 +221,56 @@ def test_lost_windows_are_restored_though_no_batch_comes() -> None:
     assert set(bench.windows.counted) == {"test:1"}
     bench.scorer.restore_windows()
     assert set(bench.windows.counted) == {"test:1"}
+
+
+class OtherClassifier(KeywordClassifier):
+    """Another version, of another opinion, with a tokeniser of its own."""
+
+    version = "others@2"
+
+    def prepare(self, passages: Sequence[Passage]) -> Sequence[Passage]:
+        return [Passage(f"others: {passage.text} plunge", passage.entities) for passage in passages]
+
+
+def test_a_batch_on_its_way_keeps_the_classifier_that_tokenised_it() -> None:
+    bench = Bench()
+    early = bench.scorer.read(bench.messages(encode(make_post("1", "a quiet day"))))
+    other = OtherClassifier()
+    bench.scorer.use(other)
+    late = bench.scorer.read(bench.messages(encode(make_post("2", "a quiet week"))))
+    bench.scorer.finish(early)
+    bench.scorer.finish(late)
+    assert {post_id: scored.model for post_id, scored in bench.posts.stored.items()} == {
+        "test:1": "keywords@1",
+        "test:2": "others@2",
+    }
+    assert scores_of(bench.posts.stored) == {"test:1": "neutral", "test:2": "negative"}
+    assert bench.classifier.judged == ["a quiet day"]
+    assert other.judged == ["others: a quiet week plunge"]
+
+
+def test_a_repeat_is_judged_again_by_a_new_classifier() -> None:
+    bench = Bench()
+    bench.score(encode(make_post("1", "a quiet day")))
+    bench.scorer.use(OtherClassifier())
+    outcome = bench.score(encode(make_post("2", "a quiet day")))
+    assert outcome.cache_hits == 0
+    assert scores_of(bench.posts.stored) == {"test:1": "neutral", "test:2": "negative"}
+
+
+def test_the_shadow_gets_the_posts_once_both_stores_have_them() -> None:
+    bench = Bench(failures=1)
+    offered: list[tuple[list[str], int, int]] = []
+    bench.scorer = BatchScorer(
+        classifier=bench.classifier,
+        posts=bench.posts,
+        windows=bench.windows,
+        clock=ManualClock(NOON),
+        cache_size=100,
+        stop=bench.stop,
+        shadow=lambda posts: offered.append(
+            ([post.id for post in posts], len(bench.posts.stored), len(bench.windows.counted))
+        ),
+    )
+    bench.score(encode(make_post("1", "one")), b"broken", encode(make_post("2", "unscorable")))
+    assert offered == [(["test:1"], 1, 1)]
