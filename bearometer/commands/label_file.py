@@ -15,6 +15,7 @@ __all__ = ["BadLine", "LabelLine", "read_corrections", "read_label_lines"]
 
 COLUMNS = ("post_id", "text", "symbol", "label", "topic", "who")
 MAX_TEXT = 20_000
+MAX_FIELD = 131_072
 MAX_BYTES = {"post_id": 1000, "symbol": MAX_NAME_BYTES, "who": 200}
 CHUNK = 500
 
@@ -51,6 +52,7 @@ def read_label_lines(path: Path) -> Iterator[LabelLine | BadLine]:
     except OSError as error:
         message = f"--csv {path} cannot be read: {error.strerror}"
         raise Misconfigured(message) from None
+    csv.field_size_limit(MAX_FIELD)  # the whole process has one limit: another reader may have changed it
     with file:
         rows = csv.reader(file)
         try:
