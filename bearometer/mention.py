@@ -8,7 +8,7 @@ from typing import Literal
 
 from bearometer.post import Post
 
-__all__ = ["LABELS", "WHOLE", "Label", "Mention", "NegativeMention", "Scored", "Sentiment"]
+__all__ = ["LABELS", "WHOLE", "Label", "Mention", "NegativeMention", "Scored", "Sentiment", "likeliest"]
 
 Label = Literal["negative", "neutral", "positive"]
 LABELS: tuple[Label, ...] = ("negative", "neutral", "positive")
@@ -67,7 +67,7 @@ class Scored:
     @property
     def topic(self) -> str | None:
         """The likeliest topic, if the model knows topics."""
-        return max(self.topics, key=self.topics.__getitem__) if self.topics else None
+        return likeliest(self.topics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +79,8 @@ class NegativeMention:
     published_at: datetime
     fingerprint: str
     author: str | None
+
+
+def likeliest(topics: Mapping[str, float]) -> str | None:
+    """The topic with the greatest probability, the first of equals; None without topics."""
+    return max(topics, key=topics.__getitem__) if topics else None

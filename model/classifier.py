@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bearometer.mention import Sentiment
+from bearometer.mention import Sentiment, likeliest
 
 __all__ = ["Classifier", "Judgement", "Passage"]
 
@@ -28,6 +28,11 @@ class Judgement:
     """One per entity: whether the text names it."""
     topics: Mapping[str, float] = field(default_factory=dict)
     """Topic to probability; empty when the model knows no topics."""
+
+    @property
+    def topic(self) -> str | None:
+        """The likeliest topic, if the model knows topics."""
+        return likeliest(self.topics)
 
 
 class Classifier(Protocol):

@@ -166,9 +166,7 @@ def _labels(judgement: Judgement | None) -> list[str]:
     if judgement is None:
         return []
     labels: list[str] = [sentiment.label for sentiment in (judgement.sentiment, *judgement.entities)]
-    if judgement.topics:
-        labels.append(max(judgement.topics, key=judgement.topics.__getitem__))
-    return labels
+    return labels if judgement.topic is None else [*labels, judgement.topic]
 
 
 def _numbers(judgement: Judgement) -> list[float]:

@@ -89,8 +89,7 @@ def score_batch(posts: Sequence[Post], classifier: Classifier, save: Save) -> in
 
 
 def _scores(post: Post, judgement: Judgement) -> Iterator[ShadowScore]:
-    topic = max(judgement.topics, key=judgement.topics.__getitem__) if judgement.topics else None
-    yield ShadowScore(post.id, post.published_at, WHOLE, judgement.sentiment, topic)
+    yield ShadowScore(post.id, post.published_at, WHOLE, judgement.sentiment, judgement.topic)
     for symbol, sentiment in zip(post.symbols, judgement.entities, strict=True):
         yield ShadowScore(post.id, post.published_at, symbol, sentiment)
 

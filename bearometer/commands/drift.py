@@ -98,8 +98,7 @@ def write_profile(files: Sequence[Path], model: Path | None) -> None:
             passages = [Passage(text) for text in judged[start : start + BATCH]]
             for judgement in classifier.classify(classifier.prepare(passages)):
                 if judgement is not None:
-                    topic = max(judgement.topics, key=judgement.topics.__getitem__) if judgement.topics else None
-                    survey.judge(judgement.sentiment.positive - judgement.sentiment.negative, topic)
+                    survey.judge(judgement.sentiment.positive - judgement.sentiment.negative, judgement.topic)
             on_rows(len(passages))
     path = folder.path / PROFILE_FILE
     survey.profile(classifier.version, digest_of(folder.path / TOKENIZER_FILE)).save(path)

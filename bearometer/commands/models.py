@@ -81,7 +81,7 @@ def register_folder(
 
     registry = _open()
     found = inspect_folder(folder, registry.settings.model)
-    new = registry.models.register(found.version, found.name, found.path, found.files, found.card, _who(who))
+    new = registry.models.register(found.version, found.name, found.path, found.files, found.card, find_person(who))
     said = "is registered as a candidate" if new else "was registered before; its folder is now"
     typer.echo(f"{plain(found.version)} {said}{'' if new else f' {plain(str(found.path))}'}")
 
@@ -97,7 +97,7 @@ def promote(version: Version, who: Who = None, wait: Wait = 30.0, unchecked: Unc
     registry = _open()
     model = registry.models.find(version)
     _check(registry, model, unchecked)
-    previous = registry.models.promote(model.version, _who(who))
+    previous = registry.models.promote(model.version, find_person(who))
     typer.echo(f"{plain(model.version)} is active; before it: {plain(previous or 'the shipped weights')}")
     _wait_for_workers(registry, model.version, wait)
 
@@ -114,7 +114,7 @@ def roll_back(who: Who = None, wait: Wait = 30.0, unchecked: Unchecked = False) 
     target = way[0] if way else None
     if target is not None:
         _check(registry, target, unchecked)
-    previous = registry.models.rollback(_who(who), target.version if target else None)
+    previous = registry.models.rollback(find_person(who), target.version if target else None)
     name = target.version if target else "the model that ships"
     typer.echo(f"{plain(name)} is active again; {plain(previous or '')} is retired")
     _wait_for_workers(registry, target.version if target else None, wait)
@@ -132,7 +132,7 @@ def shadow(version: Version, who: Who = None, unchecked: Unchecked = False) -> N
     registry = _open()
     model = registry.models.find(version)
     _check(registry, model, unchecked)
-    registry.models.shadow(model.version, _who(who))
+    registry.models.shadow(model.version, find_person(who))
     seconds = registry.settings.stream.registry_seconds
     typer.echo(f"{plain(model.version)} is the shadow; running stream workers start it within {seconds:g} s")
 
@@ -145,7 +145,7 @@ def unshadow(
     Example: bearometer models unshadow
     """
     registry = _open()
-    previous = registry.models.shadow(None, _who(who))
+    previous = registry.models.shadow(None, find_person(who))
     if previous is None:
         typer.echo("there was no shadow")
         return
@@ -214,10 +214,6 @@ def _check(registry: _Registry, model: "ModelVersion", unchecked: bool) -> None:
 
     if not unchecked:
         load_version(model, registry.settings.model)
-
-
-def _who(given: str | None) -> str:
-    return find_person(given)
 
 
 def _since(days: float | None) -> Any:
