@@ -113,7 +113,8 @@ def wilson(hits: int, rows: int) -> Range:
     share, z2 = hits / rows, Z_95 * Z_95
     middle = (share + z2 / (2 * rows)) / (1 + z2 / rows)
     half = Z_95 / (1 + z2 / rows) * math.sqrt(share * (1 - share) / rows + z2 / (4 * rows * rows))
-    return Range(share, max(0.0, middle - half), min(1.0, middle + half))
+    # The share lies inside; at none and at all hits an end is the share itself, and rounding must not pass it.
+    return Range(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
 
 
 def _bootstrap(results: Sequence[TaskResult], resamples: int, seed: int) -> tuple[list[Matrix], list[Matrix]]:
