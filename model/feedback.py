@@ -17,7 +17,7 @@ from bearometer.topics import TOPICS
 from model.base import is_trained
 from model.dataset import Example, is_development, seen_text
 from model.development import measure_network
-from model.folder import TORCH_FILE, ModelFolder
+from model.folder import INT8_FILE, TORCH_FILE, ModelFolder
 from model.network import load_trained
 from model.plan import Plan
 from model.recipe import Recipe, Scores
@@ -99,13 +99,11 @@ def feedback_examples(corrections: Iterable[Correction]) -> list[Example]:
 def gently(plan: Plan, base: Path) -> Plan:
     """The plan for a network that has been trained already, heads and all: small steps, few, and texts cut as it knows.
 
-    Raises Misconfigured when the base is no run folder with weights to go on from.
+    The base is a run folder, or what was exported from one: of int8 weights, those are gone on from. Raises
+    Misconfigured when it has none.
     """
-    if not is_trained(base) or not (base / TORCH_FILE).is_file():
-        message = (
-            f"--base {base} holds no {TORCH_FILE} of `bearometer train` to go on from (int8 weights cannot be "
-            "trained): name the run folder that they were exported from"
-        )
+    if not is_trained(base) or not any((base / name).is_file() for name in (TORCH_FILE, INT8_FILE)):
+        message = f"--base {base} holds no weights of `bearometer train` or `bearometer export` to go on from"
         raise Misconfigured(message)
     recipe = replace(
         plan.recipe,

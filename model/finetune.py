@@ -18,7 +18,7 @@ from model.checkpoint import Checkpoint, Checkpoints
 from model.dataset import Example
 from model.development import has_labels, measure_rows
 from model.extras import import_torch
-from model.folder import TOKENIZER_FILE, digest_of
+from model.folder import INT8_FILE, TOKENIZER_FILE, digest_of
 from model.lora import add_adapters, merge_adapters
 from model.loss import Loss, shifted
 from model.network import Logits
@@ -192,7 +192,8 @@ class Trainer:
 
     def _identity(self, train: Sequence[Portion], development: Sequence[Example]) -> str:
         """A digest of all that decides the outcome."""
-        files = sorted([*self._base.glob("model*.safetensors"), *self._base.glob(TOKENIZER_FILE)])
+        kinds = ("model*.safetensors", INT8_FILE, TOKENIZER_FILE)
+        files = sorted(file for kind in kinds for file in self._base.glob(kind))
         digest = hashlib.sha256(orjson.dumps([asdict(self._recipe), {file.name: digest_of(file) for file in files}]))
         for portion in (*train, Portion(development)):
             digest.update(orjson.dumps([portion.passes, len(portion.examples)]))

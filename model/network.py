@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bearometer.errors import Misconfigured
 from bearometer.mention import LABELS
 from model.extras import import_torch, import_transformers
-from model.folder import TORCH_FILE
+from model.folder import INT8_FILE, TORCH_FILE
+from model.thaw import thaw
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +96,7 @@ def load_encoder(base: Path) -> Any:
 
 
 def load_trained(path: Path, topics: Sequence[str], dropout: float = 0.1, **changes: Any) -> Any:
-    """The network that `save_network` wrote, ready to answer.
+    """The network that `save_network` wrote, ready to answer; where only its int8 export is left, that one's.
 
     `changes` go to the encoder's configuration (attention, for an export). Misconfigured when it cannot be loaded.
     """
@@ -107,7 +108,8 @@ def load_trained(path: Path, topics: Sequence[str], dropout: float = 0.1, **chan
         config = transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
         encoder = transformers.AutoModel.from_config(config, trust_remote_code=False, dtype="float32", **changes)
         network = make_network(_without_pooler(encoder), len(topics), dropout)
-        network.load_state_dict(load_file(path / TORCH_FILE))
+        weights = load_file(path / TORCH_FILE) if (path / TORCH_FILE).is_file() else _thawed(path, network)
+        network.load_state_dict(weights)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         message = f"the model in {path} cannot be loaded: {_first_line(error)}"
         raise Misconfigured(message) from None
@@ -124,6 +126,14 @@ def save_network(network: Any, folder: Path) -> None:
     config.save_pretrained(folder)
     weights = {name: part.detach().to("cpu").contiguous().clone() for name, part in network.state_dict().items()}
     save_file(weights, folder / TORCH_FILE, metadata={"format": "pt"})
+
+
+def _thawed(path: Path, network: Any) -> dict[str, Tensor]:
+    """What the int8 file in a folder has of the network's weights."""
+    names = network.state_dict().keys()  # the file holds constants of the encoder too
+    return {
+        name: import_torch().from_numpy(array.copy()) for name, array in thaw(path / INT8_FILE).items() if name in names
+    }
 
 
 def _without_pooler(encoder: Any) -> Any:

@@ -78,7 +78,8 @@ def train(
         bool,
         typer.Option(
             "--feedback",
-            help="Learn what people said at `bearometer label`, from --base, a run folder; the data named is replayed.",
+            help="Learn what people said at `bearometer label`, from --base (default: the weights that ship); the data "
+            "named is replayed.",
         ),
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over where --output holds an earlier run.")] = False,
@@ -93,12 +94,15 @@ def train(
     bearometer train --config model/recipes/teacher.toml --data-folder data/ --output runs/teacher
 
     bearometer train --base all-MiniLM-L6-v2/ --data tfns_train.csv --output runs/minilm-l6
+
+    bearometer train --feedback --config model/recipes/student.toml --data-folder data/ --output runs/corrected
     """
     from rich.console import Console
 
     from bearometer.commands.feedback import add_feedback, report_lesson
     from model.base import find_base
     from model.feedback import gently
+    from model.load import SHIPPED_WEIGHTS
     from model.plan import read_plan
     from model.training_data import leave_out_idle, read_data
     from model.workshop import carry_out, open_run_folder
@@ -106,6 +110,7 @@ def train(
     if config is not None and (data is not None or development is not None):
         message = "--data and --development cannot be given with --config: the file names its data"
         raise Misconfigured(message)
+    base = base or (str(SHIPPED_WEIGHTS) if feedback else None)
     plan = read_plan(config) if config else _plan_of_one_file(base, data, task, development)
     if feedback:
         plan = gently(plan, Path(base or plan.base))
