@@ -67,6 +67,8 @@ class Recipe:
     """How much a label counts that only follows from another; see `model.rows.make_rows`."""
     soft_share: float = 0.6
     """How much of a target comes from the teacher where there is a label too."""
+    soft_topic_share: float = 0.6
+    """The same of topics; at 0 the teacher says nothing of them, for where it knows them less well than the labels."""
     max_tokens: int = 128
     layers: str = "all"
     """What is trained: `all`, `head`, or the number of last layers beside the heads."""
@@ -113,6 +115,7 @@ _ALLOWED: dict[str, tuple[float, float | None]] = {
     "label_smoothing": (0, 0.99),
     "implied_weight": (0, None),
     "soft_share": (0, 1),
+    "soft_topic_share": (0, 1),
     "max_tokens": (8, None),
     "patience": (1, None),
     "text_weight": (0, None),

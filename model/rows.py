@@ -70,7 +70,7 @@ def make_rows(examples: Sequence[Example], tokeniser: Tokeniser, recipe: Recipe)
     Two labels are implied, and count for `recipe.implied_weight`: a text whose mentions are all spoken of alike has
     their sentiment, and the only cashtag of a text has the text's. Where a teacher's answer is there it is mixed with
     the label by `recipe.soft_share`, and stands alone where there is no label; of a mention that the teacher did not
-    find it says nothing.
+    find it says nothing, and nothing of topics where `recipe.soft_topic_share` is 0.
 
     Of a text with n mentions to learn from each counts 1/sqrt(n) as much: their losses are summed, and a post that
     lists twenty cashtags would outweigh twenty that speak of one company.
@@ -132,6 +132,7 @@ def _row(example: Example, named: list[tuple[str, int | None, bool]], encoded: E
     if label is None and len(stated) == 1:
         label, implied = next(iter(stated)), True
     soft = example.soft
+    topics = _topic_numbers(soft) if soft and soft.topics and recipe.soft_topic_share else None
     # Where the teacher did not find a mention its answer is the text's.
     answers = zip(example.mentions, soft.entities, soft.found, strict=True) if soft else ()
     teacher = {name: sentiment for (name, _), sentiment, found in answers if found}
@@ -147,20 +148,27 @@ def _row(example: Example, named: list[tuple[str, int | None, bool]], encoded: E
         encoded,
         _target(label, implied, _numbers(soft.sentiment) if soft else None, len(LABELS), recipe),
         tuple(target and replace(target, weight=share * target.weight) for target in mentions),
-        _target(example.topic, False, _topic_numbers(soft) if soft and soft.topics else None, len(TOPICS), recipe),
+        _target(example.topic, False, topics, len(TOPICS), recipe, recipe.soft_topic_share),
     )
 
 
 def _target(
-    label: int | None, implied: bool, soft: npt.NDArray[np.float64] | None, classes: int, recipe: Recipe
+    label: int | None,
+    implied: bool,
+    soft: npt.NDArray[np.float64] | None,
+    classes: int,
+    recipe: Recipe,
+    soft_share: float | None = None,
 ) -> Target | None:
+    """`soft_share` is the recipe's where it is not given."""
     if label is None:
         return None if soft is None else Target(soft.astype(np.float32), 1.0, is_label=False)
     hard = np.full(classes, recipe.label_smoothing / classes)
     hard[label] += 1 - recipe.label_smoothing
     if soft is None:
         return Target(hard.astype(np.float32), recipe.implied_weight if implied else 1.0, not implied)
-    share = 1.0 if implied else recipe.soft_share  # a teacher knows better than a guess
+    given = recipe.soft_share if soft_share is None else soft_share
+    share = 1.0 if implied else given  # a teacher knows better than a guess
     return Target(((1 - share) * hard + share * soft).astype(np.float32), 1.0, not implied)
 
 

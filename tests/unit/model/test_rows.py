@@ -1,3 +1,4 @@
+import dataclasses
 import random
 from pathlib import Path
 
@@ -67,6 +68,18 @@ def test_a_teacher_is_mixed_with_a_label_and_stands_alone_without(tokeniser: Tok
     assert made.mentions[0].probabilities.tolist() == pytest.approx([0.8, 0.1, 0.1])
     assert not made.mentions[0].is_label and not made.topic.is_label
     assert made.topic.probabilities[:2].tolist() == pytest.approx([0.9, 0.1])
+
+
+@pytest.mark.parametrize(("share", "target"), [(0.0, 0.0), (0.4, 0.36), (1.0, 0.9)])
+def test_of_topics_the_teacher_says_as_much_as_it_is_asked_to(
+    tokeniser: Tokeniser, share: float, target: float
+) -> None:
+    recipe = dataclasses.replace(RECIPE, soft_topic_share=share)
+    soft = Judgement(BAD, (), (), {TOPICS[0]: 0.9, TOPICS[1]: 0.1})
+    labelled = row(tokeniser, Example("Quillmark loses", topic=1, soft=soft), recipe).topic
+    assert labelled is not None and labelled.probabilities[0] == pytest.approx(target, abs=1e-6)
+    alone = row(tokeniser, Example("Quillmark loses", soft=soft), recipe).topic
+    assert (alone is not None and alone.probabilities[0] == pytest.approx(0.9)) if share else alone is None
 
 
 def test_what_the_teacher_did_not_find_teaches_nothing(tokeniser: Tokeniser) -> None:
