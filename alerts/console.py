@@ -68,7 +68,7 @@ class DirectoryNotifier:
         message = compose(delivery, self._alerts)
         chart = render_chart(message.symbol, message.chart, message.highlight)
         picture = f"data:image/png;base64,{base64.b64encode(chart).decode('ascii')}" if chart else None
-        mail = compose_mail(delivery.id, message, _SHOWN_SENDER, _SHOWN_RECIPIENT, self._clock.now())
+        mail = compose_mail(delivery, message, _SHOWN_SENDER, _SHOWN_RECIPIENT, self._clock.now())
         files = {
             ".txt": render_text(message).encode(),
             ".html": render_html(message, picture).encode(),

@@ -5,6 +5,10 @@ two workers never send the same one at once, and a worker that dies between the 
 That the store never gives out the message of an alert's end before that of its beginning is settled there, in
 `claim_delivery`: only the store sees both rows. A message to a notifier that this worker lacks is left waiting, for
 another worker or for the settings of tomorrow.
+
+A notifier that has failed is left alone for a while, longer each time, and its other messages wait with it untried:
+they neither hold up the messages of other notifiers nor use up their own attempts on a server that is away. This is
+kept in memory: after a restart each notifier is tried once at once.
 """
 
 import logging
@@ -18,15 +22,18 @@ from typing import Protocol
 from alerts.notifier import Notifier
 from bearometer.alert import Delivery
 from bearometer.clock import Clock
-from bearometer.errors import BearometerError, Transient
+from bearometer.errors import BearometerError, Transient, Unavailable
 from bearometer.settings import AlertSettings
 from bearometer.terminal import plain
 
-__all__ = ["Claimed", "DeliveryQueue", "deliver_next", "run_delivery", "wait_before_retry"]
+__all__ = ["Claimed", "DeliveryQueue", "Pauses", "deliver_next", "run_delivery", "wait_before_retry"]
 
 FIRST_WAIT_SECONDS = 1.0
 MAX_STORE_WAIT_SECONDS = 30.0
 MAX_ERROR_CHARS = 500
+MAX_RECEIPT_CHARS = 500
+ONE_SERVER = ("email",)
+"""Kinds of notifier that all go through one server: while it cannot be reached, none of them tries."""
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +46,8 @@ class Claimed(Protocol):
         """What to send; `attempts` counts the ones before this."""
         ...
 
-    def sent(self, at: datetime) -> None:
-        """Record that the other side has taken it."""
+    def sent(self, at: datetime, receipt: str | None = None) -> None:
+        """Record that the other side has taken it, and the receipt that later messages about the alert will need."""
         ...
 
     def failed(self, error: str, next_attempt_at: datetime | None) -> None:
@@ -52,11 +59,48 @@ class DeliveryQueue(Protocol):
     """The part of the alert store that delivery needs."""
 
     def claim_delivery(self, now: datetime, notifiers: Collection[str]) -> AbstractContextManager[Claimed | None]:
-        """A delivery to one of the notifiers that is due at `now`, or None.
+        """A delivery to one of the notifiers that is due at `now`, with the receipt of the alert's first one, or None.
 
         What was recorded is committed when the context ends.
         """
         ...
+
+
+class Pauses:
+    """Which notifiers are left alone, and until when. Not to be shared between threads."""
+
+    def __init__(self, clock: Clock, max_seconds: float) -> None:
+        self._clock = clock
+        self._max_seconds = max_seconds
+        self._failures: dict[str, int] = {}
+        self._until: dict[str, datetime] = {}
+
+    def ready(self, notifiers: Collection[str]) -> list[str]:
+        """Those of the notifiers that may be tried now."""
+        now = self._clock.now()
+        return [name for name in notifiers if all(self._until.get(key, now) <= now for key in (name, _server_of(name)))]
+
+    def failed(self, name: str, error: Transient) -> float:
+        """Leave the notifier alone for a while, and tell how many seconds: longer after each failure in a row.
+
+        When the server itself is away, all that go through it wait with it.
+        """
+        key = _server_of(name) if isinstance(error, Unavailable) else name
+        self._failures[key] = self._failures.get(key, 0) + 1
+        wait = wait_before_retry(self._failures[key], error.retry_after_seconds, self._max_seconds)
+        self._until[key] = self._clock.now() + timedelta(seconds=wait)
+        return wait
+
+    def answered(self, name: str) -> None:
+        """Forget the failures: the notifier's other side has taken a message, or refused one as such."""
+        for key in (name, _server_of(name)):
+            self._failures.pop(key, None)
+            self._until.pop(key, None)
+
+
+def _server_of(name: str) -> str:
+    kind = name.partition(":")[0]
+    return f"the server of {kind}" if kind in ONE_SERVER else name
 
 
 def run_delivery(
@@ -68,13 +112,15 @@ def run_delivery(
 ) -> None:
     """Deliver until `stop` is set; a message that is being sent is finished first.
 
-    Trouble with a notifier is recorded with the delivery and holds up no other. While the store is away (Transient)
-    this waits, longer each time, and tries again; any other error of the store is raised.
+    Trouble with a notifier is recorded with the delivery and holds up no other for longer than that one attempt takes.
+    While the store is away (Transient) this waits, longer each time, and tries again; any other error of the store is
+    raised.
     """
     failures = 0
+    pauses = Pauses(clock, settings.max_backoff_seconds)
     while not stop.is_set():
         try:
-            delivered = deliver_next(store, notifiers, settings, clock)
+            delivered = deliver_next(store, notifiers, settings, clock, pauses)
         except Transient as error:
             failures += 1
             wait = wait_before_retry(failures, None, MAX_STORE_WAIT_SECONDS)
@@ -87,25 +133,31 @@ def run_delivery(
 
 
 def deliver_next(
-    store: DeliveryQueue, notifiers: Mapping[str, Notifier], settings: AlertSettings, clock: Clock
+    store: DeliveryQueue,
+    notifiers: Mapping[str, Notifier],
+    settings: AlertSettings,
+    clock: Clock,
+    pauses: Pauses,
 ) -> bool:
     """Try one due delivery and record what came of it; whether there was one. Raises only what the store raises."""
-    with store.claim_delivery(clock.now(), notifiers.keys()) as claimed:
+    with store.claim_delivery(clock.now(), pauses.ready(notifiers)) as claimed:
         if claimed is None:
             return False
         delivery = claimed.delivery
         try:
-            notifiers[delivery.notifier].send(delivery)
+            receipt = notifiers[delivery.notifier].send(delivery)
         except Transient as error:
-            _retry(claimed, str(error), error.retry_after_seconds, settings, clock)
+            _retry(claimed, str(error), pauses.failed(delivery.notifier, error), settings, clock)
         except BearometerError as error:
+            pauses.answered(delivery.notifier)
             _give_up(claimed, str(error))
         except Exception as error:
             # A defect. Its text may hold anything, so only its kind is stored; the log has the rest.
             log.exception("a defect in notifier %s with delivery %s", delivery.notifier, plain(delivery.id))
-            _retry(claimed, f"a defect in the notifier: {type(error).__name__} (see the log)", None, settings, clock)
+            _retry(claimed, f"a defect in the notifier: {type(error).__name__} (see the log)", 0.0, settings, clock)
         else:
-            claimed.sent(clock.now())
+            pauses.answered(delivery.notifier)
+            claimed.sent(clock.now(), receipt if receipt and len(receipt) <= MAX_RECEIPT_CHARS else None)
             log.info("sent %s after %d failed attempts", plain(delivery.id), delivery.attempts)
     return True
 
@@ -119,12 +171,12 @@ def wait_before_retry(failures: int, asked_seconds: float | None, max_seconds: f
     return min(max_seconds, max(doubled * random.uniform(0.5, 1.0), asked_seconds or 0.0))
 
 
-def _retry(claimed: Claimed, error: str, asked: float | None, settings: AlertSettings, clock: Clock) -> None:
+def _retry(claimed: Claimed, error: str, pause: float, settings: AlertSettings, clock: Clock) -> None:
     attempts = claimed.delivery.attempts + 1
     if attempts >= settings.max_attempts:
         _give_up(claimed, f"{error} (the last of {attempts} attempts)")
         return
-    wait = wait_before_retry(attempts, asked, settings.max_backoff_seconds)
+    wait = max(pause, wait_before_retry(attempts, None, settings.max_backoff_seconds))
     log.warning("attempt %d of %s failed, the next in %.0f s: %s", attempts, plain(claimed.delivery.id), wait, error)
     claimed.failed(plain(error, MAX_ERROR_CHARS), clock.now() + timedelta(seconds=wait))
 

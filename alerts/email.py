@@ -2,6 +2,10 @@
 
 There is one notifier per recipient, so that each recipient has a delivery of its own in the store: when a server
 takes a mail for one and refuses another, only the other one is tried again, also after a crash.
+
+An alert's mails are one thread. Its first one has a Message-ID that follows from the alert and the recipient, and the
+later ones refer to it, whatever has become of it. Some clients also want the subject to stay the same, so the first
+one's is the receipt and comes back with the later ones.
 """
 
 import hashlib
@@ -20,7 +24,7 @@ from alerts.chart import render_chart
 from alerts.html import render_html
 from alerts.message import Message, compose, render_text
 from alerts.slack import is_loopback
-from bearometer.alert import Delivery
+from bearometer.alert import Delivery, NotificationReason, Severity
 from bearometer.clock import Clock
 from bearometer.errors import Failed, Misconfigured, Transient, Unavailable
 from bearometer.settings import AlertSettings, EmailSettings
@@ -46,8 +50,8 @@ class EmailNotifier:
         self._recipient = parse_address(recipient, "email.recipients")
         self.name = f"email:{self._recipient.addr_spec}"
 
-    def send(self, delivery: Delivery) -> None:
-        """Hand the mail over; returning means that the server has taken it for the recipient.
+    def send(self, delivery: Delivery) -> str | None:
+        """Hand the mail over; returning means that the server has taken it for the recipient. Returns its subject.
 
         The same delivery always has the same Message-ID, so that a receiver can drop a repeat. Raises Transient
         for connection trouble, TLS trouble, a refused login and 4xx replies, Failed for other 5xx replies; none of
@@ -55,9 +59,10 @@ class EmailNotifier:
         """
         sender = parse_address(self._settings.sender, "email.sender")
         message = compose(delivery, self._alerts)
-        mail = compose_mail(delivery.id, message, sender, self._recipient, self._clock.now())
+        mail = compose_mail(delivery, message, sender, self._recipient, self._clock.now())
         with _translated_errors(self._settings), _session(self._settings) as server:
             server.send_message(mail, from_addr=sender.addr_spec, to_addrs=[self._recipient.addr_spec])
+        return subject(delivery, message)
 
 
 def check(settings: EmailSettings) -> None:
@@ -75,16 +80,23 @@ def check(settings: EmailSettings) -> None:
 
 
 def compose_mail(
-    delivery_id: str, message: Message, sender: Address, recipient: Address, sent_at: datetime
+    delivery: Delivery, message: Message, sender: Address, recipient: Address, sent_at: datetime
 ) -> EmailMessage:
     """The mail: text, and HTML with the chart inside; no header holds more than one line, whatever the symbol."""
     mail = EmailMessage(policy=SMTP_POLICY)
-    digest = hashlib.sha256(delivery_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    mail["Subject"] = subject(message)
+    digest = _digest(delivery.id)
+    first = f"<{_digest(f'{recipient.addr_spec}:{delivery.alert.id}')}@{sender.domain}>"
+    begins = delivery.reason is NotificationReason.FIRING and delivery.thread is None
+    mail["Subject"] = subject(delivery, message)
     mail["From"] = sender
     mail["To"] = recipient
     mail["Date"] = format_datetime(sent_at)
-    mail["Message-ID"] = f"<{digest}@{sender.domain}>"
+    mail["Message-ID"] = first if begins else f"<{digest}@{sender.domain}>"
+    if not begins:
+        mail["In-Reply-To"] = first
+        mail["References"] = first
+    if delivery.alert.severity is Severity.CRITICAL and not message.resolved:
+        mail["Importance"] = "high"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     mail["List-ID"] = f"Bearometer alerts <alerts.{sender.domain}>"
@@ -99,9 +111,15 @@ def compose_mail(
     return mail
 
 
-def subject(message: Message) -> str:
-    """The headline in the subject's one line."""
+def subject(delivery: Delivery, message: Message) -> str:
+    """The headline in the subject's one line; of a later mail the first one's, as an answer to it."""
+    if delivery.thread:
+        return "Re: " + plain(delivery.thread.removeprefix("Re: "), MAX_SUBJECT_CHARS)
     return plain(f"[Bearometer] {message.headline}", MAX_SUBJECT_CHARS)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def parse_address(text: str, setting: str) -> Address:

@@ -8,9 +8,17 @@ from html import escape
 
 from alerts.chart import CHART_WIDTH
 from alerts.message import Message, Quote
+from bearometer.alert import NotificationReason
 
 __all__ = ["render_html"]
 
+_ACCENTS = {
+    NotificationReason.FIRING: "#c0392b",
+    NotificationReason.ESCALATED: "#8e2419",
+    NotificationReason.REPEATED: "#b9560e",
+    NotificationReason.ACKNOWLEDGED: "#2c6da3",
+    NotificationReason.RESOLVED: "#2e7d32",
+}
 _FONT = "font-family:-apple-system,'Segoe UI',Helvetica,Arial,sans-serif"
 _MUTED = "color:#767676"
 """A grey that can be read on white and on the black that dark clients put in its place."""
@@ -18,10 +26,10 @@ _MUTED = "color:#767676"
 
 def render_html(message: Message, chart_address: str | None) -> str:
     """The page; `chart_address` is a `cid:` or `data:` address of the chart, or None for no picture."""
-    accent = "#2e7d32" if message.resolved else "#c0392b"
+    accent = _ACCENTS[message.reason]
     chart = (
         f'<p style="margin:16px 0"><img src="{escape(chart_address)}" width="{CHART_WIDTH}"'
-        f' alt="Negative posts about {escape(message.symbol)} over time"'
+        f' alt="{escape(message.chart_alt)}"'
         f' style="width:100%;max-width:{CHART_WIDTH}px;height:auto;border:0;background:#ffffff"></p>'
         if chart_address
         else ""
@@ -31,6 +39,16 @@ def render_html(message: Message, chart_address: str | None) -> str:
         f'{escape(label)}</th><td style="padding:2px 0;word-break:break-word">{escape(value)}</td></tr>'
         for label, value in message.facts
     )
+    link = (
+        f'<p style="margin:16px 0"><a href="{escape(message.link)}" rel="noopener noreferrer"'
+        f' style="display:inline-block;padding:8px 16px;border:2px solid {accent};text-decoration:none">'
+        "Acknowledge or silence</a></p>"
+        if message.link
+        else ""
+    )
+    others = "".join(f'<li style="word-break:break-word">{escape(line)}</li>' for line in message.others)
+    if others:
+        others = f'<h2 style="font-size:16px;margin:20px 0 8px">At the same time</h2><ul>{others}</ul>'
     heading = '<h2 style="font-size:16px;margin:20px 0 8px">What they say</h2>' if message.quotes else ""
     quotes = "".join(_quote(post, accent) for post in message.quotes)
     return f"""<!DOCTYPE html>
@@ -50,7 +68,7 @@ def render_html(message: Message, chart_address: str | None) -> str:
 {chart}
 <table role="presentation" cellspacing="0" cellpadding="0" border="0" style="font-size:14px;border-collapse:collapse">\
 {facts}</table>
-{heading}{quotes}
+{link}{others}{heading}{quotes}
 <p style="font-size:12px;margin:24px 0 0;{_MUTED}">Sent by Bearometer. Posts are quoted as they were written; \
 do not trust what they link to.</p>
 </div>

@@ -4,19 +4,43 @@ Posts are hostile text. All of it, and the symbol too, has lost its control and 
 when it leaves this module; each medium still escapes it in its own way.
 """
 
-import math
-import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
-from bearometer.alert import Alert, ChartPoint, Delivery, NotificationReason, Spike, TopPost
-from bearometer.linking import Span
+from alerts.headline import TEST_RULE, by_authors, expected, headline, name_of, one_text, rareness, told_in_one
+from alerts.quotes import MAX_POST_CHARS, Quote, find_words, quote_post, web_link
+from alerts.wording import (
+    bar_length,
+    bar_name,
+    count,
+    expected_count,
+    false_alert_budget,
+    length_of_time,
+    odds,
+    percent,
+    sparkline,
+    time_utc,
+)
+from bearometer.alert import (
+    Alert,
+    ChartPoint,
+    Delivery,
+    Evidence,
+    Measure,
+    NewTerm,
+    NotificationReason,
+    Severity,
+    Spike,
+)
+from bearometer.post import MARKET, is_symbol
 from bearometer.settings import AlertSettings
 from bearometer.terminal import plain
 
 __all__ = [
+    "MAX_POST_CHARS",
     "TEST_RULE",
     "Message",
     "Quote",
@@ -32,35 +56,17 @@ __all__ = [
     "web_link",
 ]
 
-TEST_RULE = "test"
-"""The rule of alerts that `bearometer alerts test` makes up: their messages say so."""
-
 MAX_QUOTES = 10
-MAX_POST_CHARS = 500
-MAX_SYMBOL_CHARS = 20
-MAX_AUTHOR_CHARS = 60
-MAX_WORDS = 5
-MAX_WORD_CHARS = 40
-MAX_URL_CHARS = 2000
+MAX_RULE_CHARS = 100
+MAX_ID_CHARS = 200
 MAX_MODEL_CHARS = 120
-EXACT_ODDS = 10**9
-"""Beyond this, odds are given as a power of ten."""
-LEAST_P_VALUE = 1e-300
-"""Smaller ones have run into the end of floating point."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A post as a message shows it; `byline` is author, followers, time and repeats in one line."""
-
-    text: str
-    byline: str
-    url: str | None
-    """Absolute, http or https, percent-encoded down to plain ASCII without quotes or brackets; or None."""
-    strongest: str = ""
-    """The words that made it negative, in one line; empty where they are not known."""
-    marks: tuple[Span, ...] = ()
-    """Where these words stand in `text`, in order, none over another."""
+MAX_NAME_CHARS = 40
+MAX_NAMES = 5
+MAX_COMMENT_CHARS = 300
+DEFAULT_RULE = "negative-spike"
+"""The one rule where nobody wrote any: its budget is in the settings."""
+CHART_SPAN = timedelta(hours=24)
+UNANSWERED = (NotificationReason.FIRING, NotificationReason.ESCALATED, NotificationReason.REPEATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +80,43 @@ class Message:
     """Labels and values, in the order in which they are read."""
     quotes: tuple[Quote, ...]
     chart: tuple[ChartPoint, ...]
+    """The last 24 hours, or as many as the alert's window has."""
     chart_line: str
     """The chart in one line of block characters, for media without pictures; empty without a chart."""
     highlight: tuple[datetime, datetime]
     """The interval that the chart marks."""
     resolved: bool
+    reason: NotificationReason = NotificationReason.FIRING
+    """Why people are told."""
+    others: tuple[str, ...] = ()
+    """One line for each further alert that the same message tells of."""
+    severity: Severity = Severity.WARNING
+    link: str | None = None
+    """The alert's page, http or https, as `Quote.url` is; None where `alerts.link_base` is not set."""
+    chart_alt: str = ""
+    """The chart in words; empty without a chart."""
 
 
 def compose(delivery: Delivery, settings: AlertSettings) -> Message:
     """Put an alert into words."""
-    alert = delivery.alert
-    symbol = plain(alert.symbol, MAX_SYMBOL_CHARS) or "(no symbol)"
-    resolved = delivery.reason is NotificationReason.RESOLVED
-    told = _resolved(alert, symbol) if resolved else f"{symbol}: {_seen(alert.peak)}; odds {odds(alert.peak.p_value)}"
-    evidence = alert.evidence
-    points = evidence.chart if evidence else ()
+    alert, evidence = delivery.alert, delivery.alert.evidence
+    points = _last_day(evidence.chart if evidence else (), alert.peak)
+    name = name_of(alert.symbol)
+    link = _link(alert, settings)
     return Message(
-        symbol=symbol,
-        headline=f"This is a test, nothing has happened. {told}" if alert.rule == TEST_RULE else told,
-        facts=_facts(alert, settings, resolved),
-        quotes=tuple(_quote(post) for post in evidence.top_posts[:MAX_QUOTES]) if evidence else (),
+        symbol=name[:1].upper() + name[1:] if alert.symbol == MARKET else name,
+        headline=headline(delivery),
+        facts=(*_what(delivery), *_who(evidence), *_to_do(delivery, link), *_origin(alert, settings)),
+        quotes=tuple(quote_post(post) for post in evidence.top_posts[:MAX_QUOTES]) if evidence else (),
         chart=points,
         chart_line=sparkline([point.negative for point in points]),
         highlight=(alert.peak.start, max(alert.resolved_at or alert.peak.end, alert.peak.end)),
-        resolved=resolved,
+        resolved=delivery.reason is NotificationReason.RESOLVED,
+        reason=delivery.reason,
+        others=told_in_one(delivery.others),
+        severity=alert.severity,
+        link=link,
+        chart_alt=_chart_in_words(name, points),
     )
 
 
@@ -108,6 +127,8 @@ def render_text(message: Message) -> str:
     lines += [f"{label + ':':<{width}}{value}" for label, value in message.facts]
     if message.chart_line:
         lines += [f"{'Chart:':<{width}}{message.chart_line}"]
+    if message.others:
+        lines += ["", "At the same time:", *(f"- {line}" for line in message.others)]
     if message.quotes:
         lines += ["", "What they say:"]
     for number, post in enumerate(message.quotes, start=1):
@@ -117,155 +138,130 @@ def render_text(message: Message) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _seen(spike: Spike) -> str:
-    length = length_of_time(spike.end - spike.start)
-    posts = f"{_count(spike.negative, 'negative post')} {_by_authors(spike)}"
-    return f"{posts} in {length}, {expected_count(spike.expected)} expected"
-
-
-def _by_authors(spike: Spike) -> str:
-    # Posts that say the same count once, and all who said it are authors: there can be more of these.
-    repeated = spike.authors > spike.negative
-    return (
-        f"from {_count(spike.authors, 'author')} with repeats" if repeated else f"by {_count(spike.authors, 'author')}"
-    )
-
-
-def _resolved(alert: Alert, symbol: str) -> str:
-    ended = alert.resolved_at or alert.peak.end
-    return f"{symbol}: over after {length_of_time(ended - alert.started_at)}; at its worst {_seen(alert.peak)}"
-
-
-def _facts(alert: Alert, settings: AlertSettings, resolved: bool) -> tuple[tuple[str, str], ...]:
-    spike = alert.peak
+def _what(delivery: Delivery) -> list[tuple[str, str]]:
+    """When, how much, and how strange that is."""
+    alert, spike = delivery.alert, delivery.alert.peak
     facts = [("Started", time_utc(alert.started_at))]
-    if resolved and alert.resolved_at is not None:
+    if delivery.reason is NotificationReason.RESOLVED and alert.resolved_at is not None:
         facts.append(("Over at", time_utc(alert.resolved_at)))
-    facts += [
-        ("Worst window" if resolved else "Window", f"{time_utc(spike.start)} to {time_utc(spike.end)}"),
-        ("Seen", f"{_count(spike.negative, 'distinct negative post')} {_by_authors(spike)}"),
-        ("Expected", f"{expected_count(spike.expected)}, from the symbol's own past"),
-        ("Odds", f"{odds(spike.p_value)} that chance alone does this in one window"),
-        ("Rule", f"{plain(alert.rule, 100)}: {false_alert_budget(settings.false_alerts_per_symbol_year)}"),
+    worst = delivery.reason in (NotificationReason.RESOLVED, NotificationReason.REPEATED)
+    past = "the symbol's" if is_symbol(alert.symbol) else "its"
+    part = " of the posts" if spike.measure is Measure.SHARE and spike.posts is not None else ""
+    rare = (
+        f"{odds(spike.p_value)} that chance alone does this in one window"
+        if spike.per_year is None
+        else f"{rareness(spike)} for {name_of(alert.symbol)}"
+    )
+    copies = one_text(alert)
+    return [
+        *facts,
+        ("Worst window" if worst else "Window", f"{time_utc(spike.start)} to {time_utc(spike.end)}"),
+        ("Seen", _all_seen(spike, alert.evidence)),
+        ("Expected", f"{expected(spike)}{part}, from {past} own past"),
+        ("Odds", rare[:1].upper() + rare[1:]),
+        *([("Repeats", copies)] if copies else []),
     ]
+
+
+def _all_seen(spike: Spike, evidence: Evidence | None) -> str:
+    if spike.measure is Measure.VOLUME and spike.posts is not None:
+        told, by = spike.posts, by_authors(spike, spike.posts)
+        shown = f"{count(told, 'distinct post')} {by}, {spike.negative:,} of them negative"
+    else:
+        told, by = spike.negative, by_authors(spike, spike.negative)
+        shown = f"{count(told, 'distinct negative post')} {by}"
+        if spike.posts is not None:
+            shown += f", {percent(told / max(1, spike.posts))} of {count(spike.posts, 'post')}"
+    if evidence and evidence.mentions and evidence.mentions > told:
+        shown += f"; {evidence.mentions:,} with repeats"
+    return shown
+
+
+def _who(evidence: Evidence | None) -> list[tuple[str, str]]:
+    """Who says it where, of what, and in which words."""
+    if evidence is None:
+        return []
+    busy = [(name, posts) for name, posts in evidence.authors if posts > 1]
+    listed = (
+        ("Sources", _numbers(evidence.sources)),
+        ("Busiest", _numbers(busy)),
+        ("Topics", _numbers(evidence.topics)),
+        ("New words", ", ".join(_new_term(new) for new in evidence.new_terms[:MAX_NAMES])),
+    )
+    return [(label, value) for label, value in listed if value]
+
+
+def _numbers(names: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{plain(name, MAX_NAME_CHARS) or '(no name)'} {posts:,}" for name, posts in names[:MAX_NAMES])
+
+
+def _new_term(new: NewTerm) -> str:
+    return f"{plain(new.term, MAX_NAME_CHARS)} ({new.seen:,}, {expected_count(new.expected)} expected)"
+
+
+def _to_do(delivery: Delivery, link: str | None) -> list[tuple[str, str]]:
+    """What people have done about it, and how they can."""
+    alert, facts = delivery.alert, []
+    if alert.acknowledged is not None:
+        comment = plain(alert.acknowledged.comment, MAX_COMMENT_CHARS)
+        who = plain(alert.acknowledged.who, MAX_NAME_CHARS) or "somebody"
+        facts.append(
+            ("Acknowledged", f"by {who}, {time_utc(alert.acknowledged.at)}{f': {comment}' if comment else ''}")
+        )
+    if delivery.dropped > 0:
+        kept = count(delivery.dropped, "earlier message")
+        verb = "was" if delivery.dropped == 1 else "were"
+        facts.append(("Kept back", f"{kept} {verb} kept back by the cap of this route"))
+    if delivery.reason not in UNANSWERED or alert.rule == TEST_RULE:
+        return facts
+    if link is not None:
+        return [*facts, ("Acknowledge or silence", link)]
+    shown_id, shown_symbol = _argument(alert.id), "market" if alert.symbol == MARKET else _argument(alert.symbol)
+    if shown_id and alert.acknowledged is None:
+        facts.append(("Acknowledge", f"bearometer alerts ack {shown_id}"))
+    if shown_symbol:
+        facts.append(("Silence", f"bearometer silences add {shown_symbol} --for 4h --reason '…'"))
+    return facts
+
+
+def _argument(text: str) -> str:
+    """The text as one word for a shell, empty where it cannot be shown as it is."""
+    return shlex.quote(text) if text and text == plain(text, MAX_ID_CHARS) and not text.startswith("-") else ""
+
+
+def _link(alert: Alert, settings: AlertSettings) -> str | None:
+    if settings.link_base is None or alert.rule == TEST_RULE:
+        return None
+    return web_link(f"{settings.link_base.rstrip('/')}/alerts/{quote(alert.id, safe='', errors='replace')}")
+
+
+def _origin(alert: Alert, settings: AlertSettings) -> list[tuple[str, str]]:
+    """What has found it."""
+    rule = f"{plain(alert.rule, MAX_RULE_CHARS)} ({alert.severity})"
+    if alert.rule == DEFAULT_RULE:
+        rule += f": {false_alert_budget(settings.false_alerts_per_symbol_year)}"
+    facts = [("Rule", rule)]
     if alert.evidence and alert.evidence.models:
         facts.append(("Model", plain(", ".join(alert.evidence.models), MAX_MODEL_CHARS)))
-    facts.append(("Alert", plain(alert.id, 200)))
-    return tuple(facts)
+    return [*facts, ("Alert", plain(alert.id, MAX_ID_CHARS))]
 
 
-def _quote(post: TopPost) -> Quote:
-    parts = [plain(post.author or "", MAX_AUTHOR_CHARS) or "unknown author"]
-    if post.followers is not None:
-        parts.append(_count(post.followers, "follower"))
-    parts.append(time_utc(post.published_at))
-    if post.repeats > 0:
-        parts.append(f"said {post.repeats:,} more {'time' if post.repeats == 1 else 'times'}")
-    parts.append(f"{post.negative:.0%} negative")
-    text = plain(post.text, MAX_POST_CHARS) or "(no text)"
-    words = [word for word in (plain(each, MAX_WORD_CHARS) for each in post.words[:MAX_WORDS]) if word]
-    return Quote(
-        text=text,
-        byline=" · ".join(parts),
-        url=web_link(post.url),
-        strongest=f"Strongest words: {', '.join(words)}" if words else "",
-        marks=find_words(text, words),
+def _last_day(points: Sequence[ChartPoint], spike: Spike) -> tuple[ChartPoint, ...]:
+    """The last 24 hours, or as long as the window is, of bars that are short enough for it; else all of them."""
+    span = max(CHART_SPAN, spike.end - spike.start)
+    length = bar_length(points)
+    if not points or length * 12 > span:
+        return tuple(points)
+    end = max(point.at for point in points) + length
+    return tuple(point for point in points if point.at >= end - span)
+
+
+def _chart_in_words(name: str, points: Sequence[ChartPoint]) -> str:
+    if not points:
+        return ""
+    most = max(points, key=lambda point: (point.negative, point.at))
+    return (
+        f"Bar chart: negative posts about {name} per {bar_name(bar_length(points))},"
+        f" from {time_utc(points[0].at)} on; at most {most.negative:,}, at {time_utc(most.at)},"
+        f" where {expected_count(most.expected)} were expected"
     )
-
-
-def find_words(text: str, words: Sequence[str]) -> tuple[Span, ...]:
-    """Every place where one of the words stands as a whole word, in order; of words that overlap the longest."""
-    patterns = [_whole_word(word) for word in sorted(words, key=len, reverse=True)]
-    return tuple(match.span() for match in re.finditer("|".join(patterns), text)) if patterns else ()
-
-
-def _whole_word(word: str) -> str:
-    # A word may begin or end with a sign ("$AAPL", "14%"), which needs no boundary.
-    before = r"(?<!\w)" if word[0].isalnum() else ""
-    after = r"(?!\w)" if word[-1].isalnum() else ""
-    return f"{before}{re.escape(word)}{after}"
-
-
-def odds(p_value: float) -> str:
-    """A small probability as a person says it: `1 in 2,300,000`; from a thousand million on `1 in 10^15`."""
-    if p_value < LEAST_P_VALUE:
-        return "less than 1 in 10^300"
-    against = 1 / min(p_value, 1.0)
-    if against < EXACT_ODDS:
-        return f"1 in {_two_digits(against):,}"
-    return f"1 in 10^{math.floor(math.log10(against) + 1e-9)}"
-
-
-def expected_count(expected: float) -> str:
-    """An expected number of posts to the digits that matter: `12`, `3.4`, `0.1`, `0.02`."""
-    if expected >= 10:
-        return f"{expected:,.0f}"
-    if expected >= 0.095:
-        return f"{expected:.1f}"
-    return f"{expected:.1g}" if expected >= 0.001 else "less than 0.001"
-
-
-def false_alert_budget(per_symbol_year: float) -> str:
-    """The budget of false alerts in words: `at most one false alert per symbol in 20 years`."""
-    if per_symbol_year > 1:
-        return f"at most {per_symbol_year:.3g} false alerts per symbol a year"
-    years = 1 / per_symbol_year
-    return f"at most one false alert per symbol {'a year' if years < 1.05 else f'in {years:.3g} years'}"
-
-
-def length_of_time(length: timedelta) -> str:
-    """A length of time in its two largest units: `24 h`, `45 min`, `3 days 4 h`; never negative."""
-    minutes = max(0, round(length.total_seconds() / 60))
-    days, hours = divmod(minutes // 60, 24)
-    if minutes <= 24 * 60:
-        days, hours = 0, minutes // 60
-    parts = [_count(days, "day")] if days else []
-    parts += [f"{hours} h"] if hours else []
-    parts += [f"{minutes % 60} min"] if minutes % 60 and not days else []
-    return " ".join(parts) or "0 min"
-
-
-def time_utc(moment: datetime) -> str:
-    """A time to the minute, with its zone."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def sparkline(counts: list[int], width: int = 48) -> str:
-    """Counts as block characters, the latest `width` of them; empty when there is nothing to show."""
-    counts = counts[-width:]
-    most = max(counts, default=0)
-    return "".join("▁▂▃▄▅▆▇█"[math.ceil(7 * max(0, count) / most)] for count in counts) if most > 0 else ""
-
-
-def web_link(url: str | None) -> str | None:
-    """The address if a person may be sent there: absolute, http or https, without a user name, re-encoded.
-
-    What comes back is ASCII and holds no white space, quotes, angle brackets, pipes or backslashes.
-    """
-    if url is None or len(url) > MAX_URL_CHARS:
-        return None
-    try:
-        parts = urlsplit(url.strip())
-        port, host = parts.port, (parts.hostname or "").encode("idna").decode("ascii")
-    except ValueError:  # a broken port or bracket, or a host that IDNA refuses
-        return None
-    if parts.scheme not in ("http", "https") or "@" in parts.netloc or not re.fullmatch(r"[a-z0-9._-]+", host.lower()):
-        return None
-    try:
-        path, query, fragment = (
-            quote(part, safe="/:@!$&'()*+,;=-._~?%").replace("'", "%27")
-            for part in (parts.path, parts.query, parts.fragment)
-        )
-    except UnicodeEncodeError:  # a lone surrogate
-        return None
-    link = urlunsplit((parts.scheme, f"{host}:{port}" if port else host, path, query, fragment))
-    return link if len(link) <= MAX_URL_CHARS else None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _two_digits(number: float) -> int:
-    step = int(10 ** max(0, math.floor(math.log10(number)) - 1))
-    return round(number / step) * step

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from alerts.baseline import Baseline, learn_baseline
 from alerts.distinct import DistinctWindow, Entry, PeriodEntries, count_distinct, entry_of
 from alerts.lifecycle import follow, is_over_and_done
+from alerts.rules import RuleSet, default_rules
 from alerts.spike import look_at
 from bearometer.alert import Alert, AlertState, ChartPoint, Evidence, NotificationReason
 from bearometer.mention import NegativeMention
@@ -77,10 +78,19 @@ class Monitor:
     Watching is taken to have begun with the first negative mention of any symbol within `history_days`. A symbol
     that nobody spoke of since then is known to be quiet, so its first burst is a spike; but nothing is a spike
     within three days of the beginning.
+
+    Every symbol follows the first of the rules; its life cycle is what counts here, the threshold is the settings'.
     """
 
-    def __init__(self, settings: AlertSettings, as_of: datetime | None = None, alerts: Iterable[Alert] = ()) -> None:
+    def __init__(
+        self,
+        settings: AlertSettings,
+        as_of: datetime | None = None,
+        alerts: Iterable[Alert] = (),
+        rules: RuleSet | None = None,
+    ) -> None:
         self._settings = settings
+        self._rule = (rules or default_rules(settings)).rules[0]
         self._length = parse_window(settings.window)
         self._window = self._length // _MICROSECOND
         self._step = settings.step_seconds * 1_000_000
@@ -88,14 +98,15 @@ class Monitor:
         self._tick: int | None = None if as_of is None else _microseconds(as_of) // self._step
         self._swept = 0
         self._symbols: dict[str, _Symbol] = {}
+        self._open: dict[str, Alert] = {}
+        """The alerts that are not over, by symbol."""
         self._active: list[int] = []
         """The periods in which anything negative was said of anybody, ascending."""
         self._agenda: dict[int, set[str]] = {}
         self._ticks: list[int] = []
         """A heap of the agenda's keys."""
         for alert in sorted(alerts, key=lambda a: a.started_at):
-            self._symbol(alert.symbol).alert = alert
-            self._plan(alert.symbol, 0)
+            self.put(alert)
 
     @property
     def as_of(self) -> datetime | None:
@@ -146,11 +157,20 @@ class Monitor:
             self._tick = max(self._tick, last)
         return Advance(tuple(alerts.values()), tuple(notices))
 
+    def open_alerts(self) -> tuple[Alert, ...]:
+        """All that are pending, firing or acknowledged, in order of their start."""
+        return tuple(sorted(self._open.values(), key=lambda alert: (alert.started_at, alert.id)))
+
+    def put(self, alert: Alert) -> None:
+        """Take this as its symbol's latest alert: a person has acted on it, or a message about it was held back."""
+        self._keep(self._symbol(alert.symbol), alert.symbol, alert)
+        self._plan(alert.symbol, 0)
+
     def attach(self, alert: Alert, evidence: Evidence) -> None:
         """Keep the evidence with the alert, so that its later states carry it too."""
         symbol = self._symbol(alert.symbol)
         if symbol.alert is not None and symbol.alert.id == alert.id:
-            symbol.alert = replace(symbol.alert, evidence=evidence)
+            self._keep(symbol, alert.symbol, replace(symbol.alert, evidence=evidence))
 
     def chart(self, symbol: str, end: datetime) -> tuple[ChartPoint, ...]:
         """The windows side by side that lead up to `end`, oldest first, and what was expected of each at its time."""
@@ -180,7 +200,7 @@ class Monitor:
             if entry.at > now - self._window:
                 symbol.window.add(entry)
         symbol.window.expire(now - self._window)
-        if symbol.alert is not None and is_over_and_done(symbol.alert, _moment(now), self._settings):
+        if symbol.alert is not None and is_over_and_done(symbol.alert, _moment(now), self._rule):
             symbol.alert = None
         if symbol.alert is None and symbol.window.count < self._settings.min_posts:
             # When an author's first post leaves, the next one's text begins to count: fewer posts can be more texts.
@@ -201,9 +221,18 @@ class Monitor:
             settings=self._settings,
         )
         before = symbol.alert
-        symbol.alert, reason = follow(before, look, self._settings)
+        after, reason = follow(before, look, self._rule)
+        if after is not before:
+            self._keep(symbol, name, after)
         self._plan_next(name, symbol, tick)
-        return (None if symbol.alert is before else symbol.alert), reason
+        return (None if after is before else after), reason
+
+    def _keep(self, symbol: _Symbol, name: str, alert: Alert | None) -> None:
+        symbol.alert = alert
+        if alert is None or alert.state is AlertState.RESOLVED:
+            self._open.pop(name, None)
+        else:
+            self._open[name] = alert
 
     def _plan_next(self, name: str, symbol: _Symbol, tick: int) -> None:
         """The next tick on which a look may differ from this one although nothing new is said."""
@@ -211,7 +240,7 @@ class Monitor:
             self._plan(name, tick + 1)
             return
         if symbol.alert is not None and symbol.alert.resolved_at is not None:
-            cooled = symbol.alert.resolved_at + timedelta(seconds=self._settings.cooldown_seconds)
+            cooled = symbol.alert.resolved_at + timedelta(seconds=self._rule.cooldown_seconds)
             self._plan(name, max(tick + 1, -(-_microseconds(cooled) // self._step)))
         if symbol.window.oldest is not None:
             self._plan(name, max(tick + 1, -(-(symbol.window.oldest + self._window) // self._step)))

@@ -15,9 +15,13 @@ class Notifier(Protocol):
         """A short fixed name such as `slack`; it is part of the delivery's id."""
         ...
 
-    def send(self, delivery: Delivery) -> None:
+    def send(self, delivery: Delivery) -> str | None:
         """Deliver the message; returning means that the other side has taken it. Blocks, within a timeout.
 
+        What it returns, at most 500 characters, is kept with the delivery: the receipt of an alert's first message
+        comes back as `thread` of the later ones, so that they can answer or change it. None where nothing is needed.
+        Called again for a delivery that the other side has taken already (we died before it was noted), it should do
+        as little harm as that medium allows.
         Raises Transient when the same message may be taken later (with the wait that the other side asked for),
         Failed when it never will be. Does not retry by itself.
         """

@@ -1,8 +1,9 @@
-"""Slack: an alert as Block Kit, sent to an incoming webhook.
+"""Slack: an alert as Block Kit, for the bot and the webhook, and the notifier of an incoming webhook.
 
 Text from posts and symbols stands only in `plain_text` objects, where nothing is formatted or linked, and with
 `&`, `<` and `>` escaped, so that `<!channel>` or `<@U123>` in a post is only text. The one thing from a post that
-stands in `mrkdwn` is a re-encoded http or https address inside `<address|open the post>`.
+stands in `mrkdwn` is a re-encoded http or https address inside `<address|open the post>`; the alert's own page is
+linked in the same way.
 """
 
 import http.client
@@ -18,13 +19,24 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from alerts.message import Message, Quote, compose
-from bearometer.alert import Delivery
+from bearometer.alert import Delivery, NotificationReason
 from bearometer.clock import Clock
 from bearometer.errors import Failed, Misconfigured, Transient, Unavailable
 from bearometer.settings import AlertSettings, SlackSettings
 from bearometer.terminal import plain
 
-__all__ = ["SlackNotifier", "check", "cut", "escape", "is_loopback", "length", "render_slack"]
+__all__ = [
+    "SlackNotifier",
+    "check",
+    "cut",
+    "escape",
+    "is_loopback",
+    "length",
+    "reason_of",
+    "render_slack",
+    "render_slack_reply",
+    "retry_after",
+]
 
 # https://docs.slack.dev/reference/block-kit/blocks/
 MAX_BLOCKS = 50
@@ -43,9 +55,21 @@ MAX_FALLBACK_CHARS = 4000
 # Not documented: github.com/slackapi/bolt-js/issues/2509 saw `msg_blocks_too_long` from about 13,200 on.
 MAX_MESSAGE_CHARS = 11_000
 
+MAX_OTHERS_CHARS, MAX_FACTS_CHARS = 2500, 5000
+"""Room for the other alerts and for the facts of one message, so that its posts are shown too."""
+
 # https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/
 MENDABLE = frozenset({403, 404, 410})
 """The webhook was revoked, its channel archived, or posting forbidden: a person can undo it while we try again."""
+
+HEADERS = {
+    NotificationReason.FIRING: ("🔻", ""),
+    NotificationReason.ESCALATED: ("🚨", "much worse"),
+    NotificationReason.REPEATED: ("🔁", "still going on"),
+    NotificationReason.ACKNOWLEDGED: ("👀", "taken on"),
+    NotificationReason.RESOLVED: ("✅", "over"),
+}
+"""A mark in the colour of what has happened, and what that is in words."""
 
 Block = dict[str, Any]
 
@@ -74,7 +98,7 @@ class SlackNotifier:
         try:
             answer = self._client.send_dict(body)
         except (OSError, http.client.HTTPException) as error:
-            message = f"Slack cannot be reached: {_reason(error)}"
+            message = f"Slack cannot be reached: {reason_of(error)}"
             raise Unavailable(message) from None
         except (SlackClientError, UnicodeDecodeError, LookupError, ValueError) as error:
             message = f"Slack's answer cannot be read: {type(error).__name__}"
@@ -90,7 +114,7 @@ class SlackNotifier:
             raise Transient(message)
         message = f"Slack answered {status} {said!r}"
         if status == 429 or status >= 500:
-            raise Transient(message, _retry_after(_header(answer, "retry-after"), self._clock))
+            raise Transient(message, retry_after(_answer_header(answer, "retry-after"), self._clock))
         if status in MENDABLE:
             raise Unavailable(message)
         raise Failed(message)
@@ -126,27 +150,34 @@ def is_loopback(host: str) -> bool:
 
 
 def render_slack(message: Message) -> dict[str, Any]:
-    """The body for the webhook: JSON-ready, within Slack's limits, with a `text` for notifications."""
-    marker = "✅" if message.resolved else "🔻"
-    blocks: list[Block] = [
-        {"type": "header", "text": _plain(f"{marker} {message.symbol}", MAX_HEADER_CHARS)},
-        {"type": "section", "text": _plain(message.headline, MAX_SECTION_CHARS)},
-        {
-            "type": "section",
-            "fields": [_plain(f"{label}\n{value}", MAX_FIELD_CHARS) for label, value in _fields(message)],
-        },
+    """The body of the message: JSON-ready, within Slack's limits, with a `text` for notifications."""
+    blocks = [_header(message), {"type": "section", "text": _plain(message.headline, MAX_SECTION_CHARS)}]
+    origin = [_plain(f"{label}: {value}", MAX_TEXT_CHARS) for label, value in _footer(message)]
+    elements = [*_link(message.link, "acknowledge or silence"), *origin]
+    footer = [_context(elements)] if elements else []
+    left = MAX_MESSAGE_CHARS - sum(_weight(block) for block in [*blocks, *footer])
+    optional: list[list[Block]] = [
+        [_others(message)] if message.others else [],
+        *([{"type": "section", "fields": fields}] for fields in _fields(message)),
+        [_context([_plain(f"{message.chart_line}  negative posts over time", MAX_TEXT_CHARS)])]
+        if message.chart_line
+        else [],
+        *(_quote(post) for post in message.quotes),
     ]
-    if message.chart_line:
-        blocks.append(_context([_plain(f"{message.chart_line}  negative posts over time", MAX_TEXT_CHARS)]))
-    footer = _context([_plain(f"{label}: {value}", MAX_TEXT_CHARS) for label, value in _footer(message)])
-    left = MAX_MESSAGE_CHARS - sum(_weight(block) for block in [*blocks, footer])
-    for post in message.quotes:
-        shown = _quote(post)
+    for shown in optional:
         left -= sum(_weight(block) for block in shown)
         if left < 0 or len(blocks) + len(shown) + 1 > MAX_BLOCKS:
             break
         blocks += shown
-    blocks.append(footer)
+    return _body(message, [*blocks, *footer])
+
+
+def render_slack_reply(message: Message) -> dict[str, Any]:
+    """The body of an answer in the thread of the alert's message, which has the details: what has happened."""
+    return _body(message, [_header(message), {"type": "section", "text": _plain(message.headline, MAX_SECTION_CHARS)}])
+
+
+def _body(message: Message, blocks: list[Block]) -> dict[str, Any]:
     return {
         "text": cut(escape(message.headline), MAX_FALLBACK_CHARS),
         "mrkdwn": False,
@@ -156,11 +187,39 @@ def render_slack(message: Message) -> dict[str, Any]:
     }
 
 
+def _header(message: Message) -> Block:
+    mark, words = HEADERS[message.reason]
+    title = f"{mark} {message.symbol}: {words}" if words else f"{mark} {message.symbol}"
+    return {"type": "header", "text": _plain(title, MAX_HEADER_CHARS)}
+
+
+def _others(message: Message) -> Block:
+    """The other alerts, one a line; those that do not fit are counted."""
+    shown, left = [], MAX_OTHERS_CHARS
+    for line in message.others:
+        left -= length(escape(line)) + 1
+        if left < 0:
+            break
+        shown.append(line)
+    unsaid = len(message.others) - len(shown)
+    shown += [f"and {unsaid:,} more"] if unsaid else []
+    return {"type": "section", "text": _plain("\n".join(shown), MAX_SECTION_CHARS)}
+
+
 _FOOTER_LABELS = ("Rule", "Model", "Alert")
 
 
-def _fields(message: Message) -> list[tuple[str, str]]:
-    return [fact for fact in message.facts if fact[0] not in _FOOTER_LABELS][:MAX_FIELDS]
+def _fields(message: Message) -> list[list[Block]]:
+    """The facts as fields, in sections of as many as Slack takes in one; what exceeds the room for them is left out."""
+    facts = [fact for fact in message.facts if fact[0] not in _FOOTER_LABELS and fact[1] != message.link]
+    fields, left = [], MAX_FACTS_CHARS
+    for label, value in facts:
+        field = _plain(f"{label}\n{value}", MAX_FIELD_CHARS)
+        left -= _weight({"text": field})
+        if left < 0:
+            break
+        fields.append(field)
+    return [fields[start : start + MAX_FIELDS] for start in range(0, len(fields), MAX_FIELDS)]
 
 
 def _footer(message: Message) -> list[tuple[str, str]]:
@@ -171,14 +230,18 @@ def _quote(post: Quote) -> list[Block]:
     elements: list[Block] = [_plain(post.byline, MAX_TEXT_CHARS)]
     if post.strongest:
         elements.append(_plain(post.strongest, MAX_TEXT_CHARS))
-    link = f"<{post.url.replace('&', '&amp;').replace('@', '%40')}|open the post>" if post.url else ""
-    if link and length(link) <= MAX_TEXT_CHARS:
-        elements.append({"type": "mrkdwn", "text": link, "verbatim": True})
+    elements += _link(post.url, "open the post")
     return [
         {"type": "divider"},
         {"type": "section", "text": _plain(post.text, MAX_SECTION_CHARS)},
         _context(elements),
     ]
+
+
+def _link(address: str | None, words: str) -> list[Block]:
+    """One element, or none; the address as `alerts.message.web_link` gives it."""
+    link = f"<{address.replace('&', '&amp;').replace('@', '%40')}|{words}>" if address else ""
+    return [{"type": "mrkdwn", "text": link, "verbatim": True}] if 0 < length(link) <= MAX_TEXT_CHARS else []
 
 
 def _context(elements: list[Block]) -> Block:
@@ -227,11 +290,11 @@ def _weight(block: Block) -> int:
     return 40 + sum(20 + length(text["text"]) for text in texts if text)
 
 
-def _header(answer: WebhookResponse, name: str) -> str | None:
+def _answer_header(answer: WebhookResponse, name: str) -> str | None:
     return next((value for key, value in answer.headers.items() if key.lower() == name), None)
 
 
-def _retry_after(value: str | None, clock: Clock) -> float | None:
+def retry_after(value: str | None, clock: Clock) -> float | None:
     """Seconds or a date, as RFC 9110 10.2.3 allows; None when missing or unreadable."""
     if value is None:
         return None
@@ -245,7 +308,7 @@ def _retry_after(value: str | None, clock: Clock) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """What went wrong on the way, from kinds of error whose texts cannot hold the address."""
     cause = getattr(error, "reason", error)
     if isinstance(cause, TimeoutError):

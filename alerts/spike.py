@@ -7,7 +7,7 @@ from alerts.baseline import Baseline
 from bearometer.alert import Spike
 from bearometer.settings import AlertSettings
 
-__all__ = ["Look", "false_alerts_per_year", "look_at", "threshold"]
+__all__ = ["Look", "false_alerts_per_year", "is_less_likely", "look_at", "threshold", "yearly"]
 
 YEAR = timedelta(days=365.25)
 CLEAREST = 0.5
@@ -49,6 +49,24 @@ def false_alerts_per_year(spike: Spike) -> float:
     The inverse is the odds in words: 0.1 means about once in ten years.
     """
     return YEAR / (spike.end - spike.start) * max(1, spike.negative) * spike.p_value
+
+
+def yearly(spike: Spike) -> float:
+    """How many spikes as strange as this one its symbol's past would bring in a year by chance, as well as is known."""
+    return spike.per_year if spike.per_year is not None else false_alerts_per_year(spike)
+
+
+def is_less_likely(spike: Spike, than: Spike, factor: float = 1.0) -> bool:
+    """Whether `spike` is the stranger one, and at least `factor` times less likely.
+
+    By what the past would bring in a year where both know it: windows of different lengths compare so. A probability
+    that is too small for a float is as small as any other such.
+    """
+    if spike.per_year is None or than.per_year is None:
+        mine, other = spike.p_value, than.p_value
+    else:
+        mine, other = spike.per_year, than.per_year
+    return mine < other and mine * factor <= other
 
 
 def look_at(

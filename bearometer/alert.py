@@ -5,15 +5,39 @@ from datetime import datetime
 from enum import StrEnum
 
 __all__ = [
+    "Acknowledgement",
     "Alert",
     "AlertState",
     "ChartPoint",
     "Delivery",
     "Evidence",
+    "Measure",
+    "NewTerm",
     "NotificationReason",
+    "Severity",
+    "Silence",
     "Spike",
     "TopPost",
 ]
+
+
+class Measure(StrEnum):
+    """What is unusual."""
+
+    COUNT = "count"
+    """Many speak badly: distinct negative mentions."""
+    SHARE = "share"
+    """Those who speak, speak worse: the negative part of all distinct mentions."""
+    VOLUME = "volume"
+    """Many speak, whatever they say: all distinct mentions."""
+
+
+class Severity(StrEnum):
+    """How much an alert matters, as its rule says."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +55,11 @@ class Spike:
     """Probability of at least `negative` mentions under that past."""
     authors: int
     """Distinct authors among the negative mentions."""
+    measure: Measure = Measure.COUNT
+    posts: int | None = None
+    """All distinct mentions in the window, whatever their label; None where they were not counted."""
+    per_year: float | None = None
+    """How many bursts at least as strange the symbol's past would bring in a year by chance; None where not known."""
 
 
 class AlertState(StrEnum):
@@ -38,6 +67,8 @@ class AlertState(StrEnum):
 
     PENDING = "pending"
     FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody has taken it on: nothing more is said until it gets much worse or is over."""
     RESOLVED = "resolved"
 
 
@@ -45,6 +76,11 @@ class NotificationReason(StrEnum):
     """Why people were told."""
 
     FIRING = "firing"
+    ESCALATED = "escalated"
+    """It got much worse than when people were last told."""
+    REPEATED = "repeated"
+    """It has been firing for long and nobody has acknowledged it."""
+    ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
 
 
@@ -64,6 +100,20 @@ class TopPost:
     url: str | None = None
     words: tuple[str, ...] = ()
     """What made the model call it negative, the strongest first; empty where nobody asked, or had no time to."""
+    source: str | None = None
+    roles: tuple[str, ...] = ()
+    """Why it is shown: `first`, `most shared`, `most negative`; empty where that was not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewTerm:
+    """A word that stands out in the window against what is usually said of the symbol."""
+
+    term: str
+    seen: int
+    """Distinct texts of the window that have it."""
+    expected: float
+    """How many would, at the rate of the weeks before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +123,8 @@ class ChartPoint:
     at: datetime
     negative: int
     expected: float
+    high: float | None = None
+    """What is exceeded once in a hundred such intervals by chance; None where not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +135,24 @@ class Evidence:
     chart: tuple[ChartPoint, ...]
     models: tuple[str, ...]
     """Versions of the models that scored the posts in the window."""
+    mentions: int | None = None
+    """Negative mentions in the window, repeats counted; None in the evidence of older versions."""
+    sources: tuple[tuple[str, int], ...] = ()
+    """Sources and their negative mentions, the most first."""
+    authors: tuple[tuple[str, int], ...] = ()
+    """Authors and their negative mentions, the most first; only the first few."""
+    topics: tuple[tuple[str, int], ...] = ()
+    """Topics and their negative mentions, the most first."""
+    new_terms: tuple[NewTerm, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Who has taken an alert on."""
+
+    who: str
+    at: datetime
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +173,12 @@ class Alert:
     quiet_since: datetime | None = None
     """Since when the spike has been under the clearing level; None while it is not."""
     evidence: Evidence | None = None
+    severity: Severity = Severity.WARNING
+    acknowledged: Acknowledgement | None = None
+    told: Spike | None = None
+    """The peak as it was when people were last told of it; it escalates against that."""
+    told_at: datetime | None = None
+    """When they were last told; None before the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +192,24 @@ class Delivery:
     notifier: str
     attempts: int
     next_attempt_at: datetime
+    others: tuple[Alert, ...] = ()
+    """Further alerts that the same message tells of: a market-wide shock is one message."""
+    dropped: int = 0
+    """Messages that the receiver's rate cap has kept back before this one."""
+    thread: str | None = None
+    """What the notifier gave back for the first message about this alert, to answer in its thread or change it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing is said of what it matches while it lasts; the alerts live on unsaid."""
+
+    id: str
+    symbol: str
+    """A shell-style pattern (`*` for all)."""
+    rule: str
+    """A shell-style pattern."""
+    author: str
+    reason: str
+    starts_at: datetime
+    ends_at: datetime

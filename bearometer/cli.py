@@ -12,6 +12,7 @@ from bearometer import __version__
 from bearometer.commands import (
     alerts,
     demo,
+    detect,
     distil,
     doctor,
     drift,
@@ -21,8 +22,10 @@ from bearometer.commands import (
     ingest,
     label,
     models,
+    notify,
     replay,
     score,
+    silences,
     store,
     stream,
     train,
@@ -53,6 +56,8 @@ def build_cli() -> typer.Typer:
         ingest,
         stream,
         alerts,
+        notify,
+        silences,
         store,
         score,
         evaluate,
@@ -63,6 +68,7 @@ def build_cli() -> typer.Typer:
         models,
         label,
         drift,
+        detect,
         doctor,
     ):
         subject.register(app)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from bearometer.post import Post
 
-__all__ = ["LABELS", "WHOLE", "Label", "Mention", "NegativeMention", "Scored", "Sentiment", "likeliest"]
+__all__ = ["LABELS", "WHOLE", "Label", "Mention", "NegativeMention", "Scored", "SeenMention", "Sentiment", "likeliest"]
 
 Label = Literal["negative", "neutral", "positive"]
 LABELS: tuple[Label, ...] = ("negative", "neutral", "positive")
@@ -79,6 +79,23 @@ class NegativeMention:
     published_at: datetime
     fingerprint: str
     author: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMention:
+    """The part of a mention of any label that the detector needs.
+
+    `symbol` may also be a topic's key or MARKET (bearometer/post.py): then it is the whole post that is meant.
+    """
+
+    symbol: str
+    post_id: str
+    published_at: datetime
+    fingerprint: str
+    author: str | None
+    source: str
+    negative: bool
+    """Whether its label is `negative`."""
 
 
 def likeliest(topics: Mapping[str, float]) -> str | None:

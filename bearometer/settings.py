@@ -22,16 +22,22 @@ from bearometer.errors import Misconfigured
 
 __all__ = [
     "AlertSettings",
+    "AppriseSettings",
+    "DiscordSettings",
     "EmailSettings",
     "FeedSettings",
     "IngestSettings",
     "KafkaSettings",
     "ModelSettings",
+    "PagerDutySettings",
     "PostgresSettings",
     "RedisSettings",
     "Settings",
     "SlackSettings",
     "StreamSettings",
+    "TeamsSettings",
+    "TelegramSettings",
+    "WebhookSettings",
     "load_settings",
 ]
 
@@ -169,14 +175,22 @@ class AlertSettings(_Group):
     notify: bool = Field(True, description="false: nobody is told by Slack or mail, whatever is configured")
     console: bool = Field(False, description="print alerts to standard output")
     directory: Path | None = Field(None, description="write each message here, as a person would see it")
+    link_base: str | None = Field(
+        None,
+        pattern=r"^https?://[A-Za-z0-9]",
+        description="web address of a page for alerts: messages link to LINK_BASE/alerts/ID; none: name the commands",
+    )
     max_attempts: int = Field(20, ge=1, description="a message is given up after this many tries")
     max_backoff_seconds: float = Field(600.0, gt=0)
 
 
 class SlackSettings(_Group):
-    """An incoming webhook of Slack; no webhook, no messages."""
+    """Slack, by a bot's token or by an incoming webhook; neither, no messages."""
 
     webhook_url: SecretStr | None = None
+    bot_token: SecretStr | None = None
+    channel: str | None = Field(None, description="where the bot posts, best by its ID")
+    api_url: str = Field("https://slack.com/api/", description="another Web API, such as a gateway's")
     timeout_seconds: float = Field(10.0, gt=0)
 
 
@@ -192,6 +206,61 @@ class EmailSettings(_Group):
     sender: str = "bearometer@localhost"
     recipients: tuple[str, ...] = ()
     timeout_seconds: float = Field(20.0, gt=0)
+
+
+class PagerDutySettings(_Group):
+    """A service of PagerDuty; no routing key, no events."""
+
+    routing_key: SecretStr | None = Field(None, description="integration key of the service's Events API v2")
+    url: str = Field(
+        "https://events.pagerduty.com/v2/enqueue", description="in the EU: https://events.eu.pagerduty.com/v2/enqueue"
+    )
+    timeout_seconds: float = Field(10.0, gt=0)
+
+
+class TeamsSettings(_Group):
+    """A webhook of Microsoft Teams' Workflows; no webhook, no messages."""
+
+    webhook_url: SecretStr | None = Field(
+        None, description="address that Workflows shows for `Send webhook alerts to a channel`"
+    )
+    timeout_seconds: float = Field(10.0, gt=0)
+
+
+class DiscordSettings(_Group):
+    """A webhook of a Discord channel; no webhook, no messages."""
+
+    webhook_url: SecretStr | None = None
+    timeout_seconds: float = Field(10.0, gt=0)
+
+
+class TelegramSettings(_Group):
+    """A bot of Telegram and the chat that it writes to; no token, no messages."""
+
+    bot_token: SecretStr | None = Field(None, description="what @BotFather gave")
+    chat_id: str | None = Field(
+        None,
+        pattern=r"^(-?\d{1,20}|@[A-Za-z0-9_]{4,64})$",
+        description="number of the chat, or @name of a public channel",
+    )
+    url: str = Field("https://api.telegram.org", description="another one for a Bot API server of your own")
+    timeout_seconds: float = Field(10.0, gt=0)
+
+
+class WebhookSettings(_Group):
+    """A program of your own that gets signed JSON; no address, no messages. See docs/webhook.md."""
+
+    url: SecretStr | None = None
+    secret: SecretStr | None = Field(None, description="what signs: `whsec_` and 24 bytes or more in base64")
+    previous_secret: SecretStr | None = Field(None, description="signs as well, while the receiver changes over")
+    timeout_seconds: float = Field(10.0, gt=0)
+
+
+class AppriseSettings(_Group):
+    """A service that apprise knows; no address, no messages. Needs `pip install 'bearometer[apprise]'`."""
+
+    url: SecretStr | None = Field(None, description="one address as on appriseit.com, best with one target")
+    timeout_seconds: float = Field(30.0, gt=0)
 
 
 class Settings(BaseSettings):
@@ -214,6 +283,12 @@ class Settings(BaseSettings):
     alerts: AlertSettings = AlertSettings()
     slack: SlackSettings = SlackSettings()
     email: EmailSettings = EmailSettings()
+    pagerduty: PagerDutySettings = PagerDutySettings()
+    teams: TeamsSettings = TeamsSettings()
+    discord: DiscordSettings = DiscordSettings()
+    telegram: TelegramSettings = TelegramSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    apprise: AppriseSettings = AppriseSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod
@@ -276,4 +351,4 @@ def _describe(item: dict[str, object]) -> str:
 
 
 def _is_secret(name: str) -> bool:
-    return name.endswith(("url", "password"))
+    return name.endswith(("url", "password", "key", "token", "secret"))

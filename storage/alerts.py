@@ -3,45 +3,35 @@
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, exists, func, select, update
+from sqlalchemy import Connection, Engine, func, select
 
-from bearometer.alert import Alert, AlertState, Delivery, NotificationReason
-from storage.alert_rows import alert_from_json, alert_of
+from bearometer.alert import Alert, AlertState, Silence
+from storage.alert_rows import alert_of
+from storage.deliveries import (
+    ClaimedDelivery,
+    FailedDelivery,
+    SentMessage,
+    claim,
+    failed_deliveries,
+    messages_of,
+    resend,
+)
 from storage.failures import translated_errors
 from storage.lease import EVALUATOR_LOCK, EvaluatorLease
+from storage.silences import (
+    Action,
+    ActionKind,
+    action_is_applied,
+    add_silence,
+    expire_silence,
+    list_silences,
+    request,
+    waiting_actions,
+)
 from storage.tables import alerts, deliveries, evaluator
 
-__all__ = ["AlertStore", "ClaimedDelivery"]
-
-
-class ClaimedDelivery:
-    """A delivery that is ours until the `with` block ends; exactly one of `sent` and `failed` ends it in Postgres."""
-
-    def __init__(self, connection: Connection, engine: Engine, delivery: Delivery) -> None:
-        self.delivery = delivery
-        self._connection = connection
-        self._engine = engine
-
-    def sent(self, at: datetime) -> None:
-        """The other side has taken it; committed at once. Unavailable: it may be sent again."""
-        self._settle(status="sent", sent_at=at, last_error=None)
-
-    def failed(self, error: str, next_attempt_at: datetime | None) -> None:
-        """It was not taken: to be tried again at `next_attempt_at`, given up when that is None; committed at once."""
-        if next_attempt_at is None:
-            self._settle(status="failed", last_error=_clean(error))
-        else:
-            self._settle(next_attempt_at=next_attempt_at, last_error=_clean(error))
-
-    def _settle(self, **values: Any) -> None:
-        mine = deliveries.c.id == self.delivery.id
-        with translated_errors(self._engine):
-            self._connection.execute(
-                update(deliveries).where(mine).values(attempts=deliveries.c.attempts + 1, **values)
-            )
-            self._connection.commit()
+__all__ = ["AlertStore", "ClaimedDelivery", "FailedDelivery", "SentMessage"]
 
 
 class AlertStore:
@@ -51,7 +41,10 @@ class AlertStore:
         self._engine = engine
 
     def acquire_lease(self) -> EvaluatorLease | None:
-        """The right to evaluate, which one process has at a time; None while another has it. Does not wait."""
+        """The right to evaluate, which one process has at a time; None while another has it. Does not wait.
+
+        A process that dies frees it at once, a machine that vanishes within about ten seconds (storage/lease.py).
+        """
         with translated_errors(self._engine):
             connection = self._engine.connect()
             try:
@@ -65,7 +58,9 @@ class AlertStore:
         if not taken:
             connection.close()
             return None
-        return EvaluatorLease(connection, self._engine)
+        lease = EvaluatorLease(connection, self._engine)
+        lease.watch_connection()
+        return lease
 
     @contextmanager
     def claim_delivery(self, now: datetime, notifiers: Collection[str]) -> Iterator[ClaimedDelivery | None]:
@@ -73,11 +68,11 @@ class AlertStore:
 
         Its row is locked in a transaction that stays open while it is sent: nobody else gets it, and when this
         process dies it is free again at once, with no attempt counted. Of one alert and notifier, a later message
-        waits until the earlier one was sent or given up.
+        waits until the earlier one was sent or given up; `thread` is the first receipt that they have brought.
         """
         with translated_errors(self._engine), self._engine.connect() as connection:
-            row = connection.execute(_due(now, notifiers)).one_or_none()
-            claimed = None if row is None else ClaimedDelivery(connection, self._engine, _delivery(row))
+            delivery = claim(connection, now, notifiers)
+            claimed = None if delivery is None else ClaimedDelivery(connection, self._engine, delivery)
             if claimed is None:
                 connection.rollback()
             yield claimed
@@ -109,8 +104,12 @@ class AlertStore:
         since: datetime | None = None,
         until: datetime | None = None,
         states: Iterable[AlertState] | None = None,
+        beginning: str = "",
     ) -> list[Alert]:
-        """The alerts with `since` <= started_at < `until` in one of the states (all when None), the oldest first."""
+        """The alerts with `since` <= started_at < `until` in one of the states (all when None), the oldest first.
+
+        With `beginning`, those whose id begins with it.
+        """
         query = select(alerts).order_by(alerts.c.started_at, alerts.c.id)
         if since is not None:
             query = query.where(alerts.c.started_at >= since)
@@ -118,42 +117,60 @@ class AlertStore:
             query = query.where(alerts.c.started_at < until)
         if states is not None:
             query = query.where(alerts.c.state.in_([str(state) for state in states]))
-        with translated_errors(self._engine), self._engine.connect() as connection:
+        if beginning:
+            query = query.where(alerts.c.id.startswith(beginning, autoescape=True))
+        with self._transaction() as connection:
             return [alert_of(row) for row in connection.execute(query)]
 
+    def failed_deliveries(self, limit: int) -> list[FailedDelivery]:
+        """The messages that were given up, the latest first."""
+        with self._transaction() as connection:
+            return failed_deliveries(connection, limit)
 
-def _due(now: datetime, notifiers: Collection[str]) -> Any:
-    earlier = deliveries.alias("earlier")
-    overtakes = exists().where(
-        earlier.c.alert_id == deliveries.c.alert_id,
-        earlier.c.notifier == deliveries.c.notifier,
-        earlier.c.status == "waiting",
-        earlier.c.number < deliveries.c.number,
-    )
-    return (
-        select(deliveries)
-        .where(
-            deliveries.c.status == "waiting",
-            deliveries.c.next_attempt_at <= now,
-            deliveries.c.notifier.in_(notifiers),
-            ~overtakes,
-        )
-        .order_by(deliveries.c.next_attempt_at, deliveries.c.number)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=deliveries)
-    )
+    def resend(self, ids: Collection[str], at: datetime) -> int:
+        """Have those of `ids` that were given up sent from `at` on, with all attempts before them; gives how many."""
+        with self._transaction() as connection:
+            return resend(connection, ids, at)
 
+    def messages_of(self, alert_id: str) -> list[SentMessage]:
+        """What became of an alert's messages, dropped ones too, in the order in which they were queued."""
+        with self._transaction() as connection:
+            return messages_of(connection, alert_id)
 
-def _delivery(row: Row[Any]) -> Delivery:
-    return Delivery(
-        id=row.id,
-        alert=alert_from_json(row.payload),
-        reason=NotificationReason(row.reason),
-        notifier=row.notifier,
-        attempts=row.attempts,
-        next_attempt_at=row.next_attempt_at.astimezone(UTC),
-    )
+    def request(self, alert_id: str, action: ActionKind, who: str, comment: str) -> int:
+        """Ask the evaluator for it, now or when there is one; gives a number for `is_applied`.
 
+        Failed when there is no such alert. Whether it makes sense is the evaluator's to say.
+        """
+        with self._transaction() as connection:
+            return request(connection, alert_id, action, who, comment)
 
-def _clean(error: str) -> str:
-    return error.replace("\0", "")[:2000]
+    def waiting_actions(self) -> list[Action]:
+        """What was asked for and the evaluator has not seen to yet, in the order in which it was asked for."""
+        with self._transaction() as connection:
+            return waiting_actions(connection)
+
+    def is_applied(self, number: int) -> bool:
+        """Whether the evaluator has seen to what `request` asked for."""
+        with self._transaction() as connection:
+            return action_is_applied(connection, number)
+
+    def add_silence(self, silence: Silence) -> None:
+        """Keep it; the same one again changes nothing. Failed when another one has its id."""
+        with self._transaction() as connection:
+            add_silence(connection, silence)
+
+    def expire_silence(self, silence_id: str, at: datetime) -> bool:
+        """End it at `at`, or before it begins if that is later; False when it was over by then or there is none."""
+        with self._transaction() as connection:
+            return expire_silence(connection, silence_id, at)
+
+    def silences(self, at: datetime | None) -> list[Silence]:
+        """Those that are not over at `at`, begun or not, the first to end first; all when it is None."""
+        with self._transaction() as connection:
+            return list_silences(connection, at)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with translated_errors(self._engine), self._engine.begin() as connection:
+            yield connection

@@ -16,7 +16,8 @@ def connect(settings: PostgresSettings) -> Engine:
     """An engine for `settings`; connects when first used. Misconfigured when the URL is none for Postgres.
 
     Sessions are in UTC and named `bearometer`; a statement ends after `statement_timeout_seconds`. Keep-alives end
-    the session of a machine that vanished after half a minute, and with it the locks that it held.
+    the session of a machine that vanished after half a minute, and with it the locks that it held; the evaluator's
+    lease is stricter.
     """
     options = {
         "statement_timeout": f"{settings.statement_timeout_seconds}s",

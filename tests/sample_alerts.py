@@ -9,7 +9,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bearometer.alert import Alert, AlertState, ChartPoint, Delivery, Evidence, NotificationReason, Spike, TopPost
+from bearometer.alert import (
+    Acknowledgement,
+    Alert,
+    AlertState,
+    ChartPoint,
+    Delivery,
+    Evidence,
+    NewTerm,
+    NotificationReason,
+    Severity,
+    Spike,
+    TopPost,
+)
 
 START = datetime(2026, 3, 2, 14, 5, tzinfo=UTC)
 
@@ -22,6 +34,12 @@ HOSTILE_TEXTS = (
     "Subject: x\r\nBcc: everyone@example.com\r\n\r\nbody\r\n.\r\n",
     "\ud800 lone \udfff 🇺🇸👩‍👩‍👧 " + "&" * 4000,
     "$\\frac{1}{0}$ %s {0} {message} \\u0000",
+    "</td><script>alert(1)</script></td>\r\nBcc: everyone@example.com",
+    "\u202e\u202d\u2066 gnp.exe \u061c\u200f\u2069",
+    "😀" * 10_000,
+    "\u0301" * 500,
+    "Z\u0351\u036b\u0343\u036a\u0302" * 200,
+    "'; rm -rf ~; echo '$(id) `id` --help",
     "",
 )
 hostile_text = st.one_of(
@@ -62,6 +80,37 @@ def make_alert(symbol: str = "HBRM", posts: tuple[TopPost, ...] | None = None, *
     return dataclasses.replace(alert, **changes)
 
 
+def make_full_alert(said: str = "Reddit", **changes: Any) -> Alert:
+    """An alert with everything that one can have; `said` stands wherever text from outside does."""
+    alert = make_alert()
+    assert alert.evidence is not None
+    posts = (
+        make_post(said, source=said, author=said, roles=("first", "most shared"), words=(said, "quarter"), repeats=36),
+        make_post(said, source=said, roles=("most negative",), repeats=0),
+    )
+    evidence = dataclasses.replace(
+        alert.evidence,
+        top_posts=posts,
+        chart=tuple(dataclasses.replace(point, high=1.5) for point in alert.evidence.chart),
+        models=(said,),
+        mentions=86,
+        sources=((said, 56), ("rss", 30)),
+        authors=((said, 4), ("ann", 2), ("bob", 1)),
+        topics=((said, 50), ("Earnings", 3)),
+        new_terms=(NewTerm(said, 12, 0.3),),
+    )
+    full = dataclasses.replace(
+        alert,
+        peak=dataclasses.replace(alert.peak, posts=40, per_year=1 / 9),
+        evidence=evidence,
+        severity=Severity.CRITICAL,
+        acknowledged=Acknowledgement(said, START + timedelta(minutes=20), said),
+        told=alert.peak,
+        told_at=START + timedelta(hours=6),
+    )
+    return dataclasses.replace(full, **changes)
+
+
 def make_delivery(
     alert: Alert | None = None,
     notifier: str = "slack",
@@ -85,6 +134,8 @@ class MemoryQueue:
     def __init__(self, *deliveries: Delivery) -> None:
         self.waiting: dict[str, Delivery] = {delivery.id: delivery for delivery in deliveries}
         self.sent: dict[str, datetime] = {}
+        self.receipts: dict[tuple[str, str], str | None] = {}
+        """Of each alert's first message to each notifier."""
         self.given_up: dict[str, str] = {}
         self.errors: list[str] = []
         self.away: list[Exception] = []
@@ -112,7 +163,8 @@ class MemoryQueue:
             yield None
             return
         try:
-            yield MemoryClaim(self, delivery)
+            receipt = self.receipts.get((delivery.alert.id, delivery.notifier))
+            yield MemoryClaim(self, dataclasses.replace(delivery, thread=receipt))
         finally:
             with self._lock:
                 self._claimed.discard(delivery.id)
@@ -133,9 +185,10 @@ class MemoryClaim:
         self._queue = queue
         self.delivery = delivery
 
-    def sent(self, at: datetime) -> None:
+    def sent(self, at: datetime, receipt: str | None = None) -> None:
         del self._queue.waiting[self.delivery.id]
         self._queue.sent[self.delivery.id] = at
+        self._queue.receipts.setdefault((self.delivery.alert.id, self.delivery.notifier), receipt)
 
     def failed(self, error: str, next_attempt_at: datetime | None) -> None:
         self._queue.errors.append(error)

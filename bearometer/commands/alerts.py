@@ -1,18 +1,19 @@
 """`bearometer alerts`: the worker that finds spikes and tells people, and what has become of its alerts."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from fnmatch import fnmatchcase
+from typing import Annotated
 
 import typer
 
-from bearometer.alert import Alert, AlertState, Delivery
+from bearometer.alert import AlertState, Severity
+from bearometer.commands.alert_actions import AlertId, acknowledge_alert, find_alert, open_store, resolve_alert
+from bearometer.commands.alerts_shown import print_alert, print_alerts
 from bearometer.errors import BearometerError, Failed, Misconfigured
-from bearometer.terminal import plain
-
-if TYPE_CHECKING:
-    from storage.alerts import AlertStore
 
 __all__ = ["list_alerts", "register", "run_worker", "send_test", "show_alert"]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON instead of lines.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +22,8 @@ def register(app: typer.Typer) -> None:
     alerts.callback(invoke_without_command=True)(run_worker)
     alerts.command("list")(list_alerts)
     alerts.command("show")(show_alert)
+    alerts.command("ack")(acknowledge_alert)
+    alerts.command("resolve")(resolve_alert)
     alerts.command("test")(send_test)
     app.add_typer(alerts, name="alerts")
 
@@ -52,55 +55,43 @@ def list_alerts(
     ] = None,
     until: Annotated[datetime | None, typer.Option(help="Only alerts that started before this time (UTC).")] = None,
     state: Annotated[list[AlertState] | None, typer.Option(help="Only alerts in this state; may be repeated.")] = None,
+    severity: Annotated[list[Severity] | None, typer.Option(help="Only alerts as severe; may be repeated.")] = None,
+    symbol: Annotated[str, typer.Option(help="Only alerts for this symbol, or for those that the pattern fits.")] = "*",
+    rule: Annotated[str, typer.Option(help="Only alerts of this rule, or of those that the pattern fits.")] = "*",
+    as_json: AsJson = False,
 ) -> None:
     """List alerts, the oldest first, one a line.
 
     Example: bearometer alerts list --since 2026-01-01 --state firing
-    """
-    from alerts.message import expected_count, odds, time_utc
 
-    found = _open_store().alerts(
+    Example: bearometer alerts list --symbol 'BRK*' --severity critical --json
+    """
+    found = open_store().alerts(
         since=since.replace(tzinfo=UTC) if since else None,
         until=until.replace(tzinfo=UTC) if until else None,
         states=tuple(state) if state else None,
     )
-    if not found:
-        typer.echo("no alerts")
-        return
-    rows = [("SYMBOL", "STATE", "STARTED", "OVER", "NEGATIVE", "EXPECTED", "ODDS", "ID")]
-    rows += [
-        (
-            plain(alert.symbol, 20),
-            alert.state,
-            time_utc(alert.started_at),
-            time_utc(alert.resolved_at) if alert.resolved_at else "-",
-            str(alert.peak.negative),
-            expected_count(alert.peak.expected),
-            odds(alert.peak.p_value),
-            plain(alert.id, 200),
-        )
-        for alert in sorted(found, key=lambda alert: (alert.started_at, alert.id))
+    wanted = [
+        alert
+        for alert in found
+        if fnmatchcase(alert.symbol.upper(), symbol.upper())
+        and fnmatchcase(alert.rule, rule)
+        and (not severity or alert.severity in severity)
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print_alerts(wanted, as_json=as_json)
 
 
-def show_alert(
-    alert_id: Annotated[str, typer.Argument(metavar="ID", help="The alert's id, or a beginning that only it has.")],
-) -> None:
-    """Show one alert with its evidence, as its message tells it.
+def show_alert(alert_id: AlertId, as_json: AsJson = False) -> None:
+    """Show one alert with its evidence, as its message tells it; who has taken it on, and what became of its messages.
 
     Example: bearometer alerts show negative-spike:WMT (see `bearometer alerts list` for the ids)
     """
-    from alerts.message import compose, render_text
-    from bearometer.alert import NotificationReason
     from bearometer.settings import load_settings
 
-    alert = _find(alert_id)
-    reason = NotificationReason.RESOLVED if alert.state is AlertState.RESOLVED else NotificationReason.FIRING
-    shown = Delivery(f"{alert.id}:{reason}:show", alert, reason, "show", 0, alert.started_at)
-    typer.echo(render_text(compose(shown, load_settings().alerts)), nl=False)
+    store = open_store()
+    alert = find_alert(store, alert_id)
+    asked = [action for action in store.waiting_actions() if action.alert_id == alert.id]
+    print_alert(alert, store.messages_of(alert.id), asked, load_settings().alerts, as_json=as_json)
 
 
 def send_test() -> None:
@@ -132,21 +123,3 @@ def send_test() -> None:
     if failed:
         message = f"{len(failed)} of {len(notifiers)} notifiers failed: {', '.join(failed)}"
         raise Failed(message)
-
-
-def _open_store() -> "AlertStore":
-    from bearometer.settings import load_settings
-    from storage.alerts import AlertStore
-    from storage.database import open_database
-
-    return AlertStore(open_database(load_settings().postgres))
-
-
-def _find(alert_id: str) -> Alert:
-    found = [alert for alert in _open_store().alerts() if alert.id.startswith(alert_id)]
-    exact = [alert for alert in found if alert.id == alert_id]
-    if len(exact or found) != 1:
-        problem = "no alert has" if not found else f"{len(found)} alerts have"
-        message = f"{problem} an id that begins with {plain(alert_id, 100)!r}; `bearometer alerts list` shows them"
-        raise Failed(message)
-    return (exact or found)[0]

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "doctor", "examine", "register"]
 
-ADDRESSES = {"broker": "`kafka.servers`", "postgres": "`postgres.url`", "redis": "`redis.url`", "email": "`email.host`"}
+ADDRESSES = {
+    "broker": "`kafka.servers`",
+    "postgres": "`postgres.url`",
+    "redis": "`redis.url`",
+    "email": "`email.host`",
+    "slack": "`slack.bot_token`",
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def examine(settings: "Settings", only: Collection[str] | None = None) -> Iterat
     if unknown:
         message = f"there is no check `{min(unknown)}`; there are {', '.join(checks)}"
         raise Misconfigured(message)
-    configured = {"slack": settings.slack.webhook_url, "email": settings.email.host}
+    configured = {"slack": settings.slack.bot_token or settings.slack.webhook_url, "email": settings.email.host}
     wanted = only or [name for name in checks if configured.get(name, True)]
     return (_examine_one(name, checks[name], settings) for name in checks if name in wanted)
 
@@ -158,7 +164,10 @@ def _check_notifiers(settings: "Settings") -> str:
 
 def _check_slack(settings: "Settings") -> str:
     from alerts.slack import check
+    from alerts.slack_bot import check_bot
 
+    if settings.slack.bot_token is not None:
+        return f"takes the token of {check_bot(settings.slack)}; nothing was posted"
     check(settings.slack)
     return "the webhook's address is well-formed; nothing was sent"
 

@@ -9,16 +9,45 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from alerts.apprise import AppriseNotifier
 from alerts.console import ConsoleNotifier, DirectoryNotifier
+from alerts.discord import DiscordNotifier
 from alerts.email import EmailNotifier
 from alerts.notifier import Notifier
+from alerts.pagerduty import PagerDutyNotifier
 from alerts.slack import SlackNotifier
+from alerts.slack_bot import SlackBotNotifier
+from alerts.teams import TeamsNotifier
+from alerts.telegram import TelegramNotifier
+from alerts.webhook import WebhookNotifier
 from bearometer.alert import Delivery, NotificationReason
 from bearometer.clock import ManualClock
 from bearometer.errors import Failed, Transient
-from bearometer.settings import AlertSettings, EmailSettings, SlackSettings
-from tests.receivers import Answer, SlackReceiver, SmtpReceiver
+from bearometer.settings import (
+    AlertSettings,
+    AppriseSettings,
+    DiscordSettings,
+    EmailSettings,
+    PagerDutySettings,
+    SlackSettings,
+    TeamsSettings,
+    TelegramSettings,
+    WebhookSettings,
+)
+from tests.receivers import Answer, HttpReceiver, SlackReceiver, SmtpReceiver
 from tests.sample_alerts import HOSTILE_TEXTS, START, make_alert, make_delivery, make_post, make_resolved
+from tests.slack_api import SlackServer
+from tests.vendor_receivers import (
+    BOT_TOKEN,
+    ROUTING_KEY,
+    SECRET,
+    AppriseReceiver,
+    DiscordReceiver,
+    PagerDutyReceiver,
+    TeamsReceiver,
+    TelegramReceiver,
+    WebhookReceiver,
+)
 
 ALERTS = AlertSettings()
 
@@ -34,14 +63,64 @@ class Trial:
     """None where nothing that is sent can be refused for good."""
 
 
+def http_trial(notifier: Notifier, receiver: HttpReceiver, *, refuses: bool = True) -> Trial:
+    return Trial(
+        notifier,
+        lambda: [str(payload) for payload in receiver.accepted],
+        lambda: receiver.answers.append(Answer(503)),
+        (lambda: receiver.answers.append(Answer(400, "invalid_blocks"))) if refuses else None,
+    )
+
+
 def slack_trial(stack: ExitStack, folder: Path) -> Trial:
     slack = stack.enter_context(SlackReceiver())
+    return http_trial(SlackNotifier(SlackSettings(webhook_url=SecretStr(slack.url)), ALERTS, ManualClock(START)), slack)
+
+
+def slack_bot_trial(stack: ExitStack, folder: Path) -> Trial:
+    slack = stack.enter_context(SlackServer())
     return Trial(
-        SlackNotifier(SlackSettings(webhook_url=SecretStr(slack.url)), ALERTS, ManualClock(START)),
-        lambda: [str(payload) for payload in slack.accepted],
+        SlackBotNotifier(slack.settings(), ALERTS, ManualClock(START)),
+        lambda: [str(message.body) for message in slack.shown],
         lambda: slack.answers.append(Answer(503)),
-        lambda: slack.answers.append(Answer(400, "invalid_blocks")),
+        lambda: slack.answers.append(Answer(200, '{"ok": false, "error": "invalid_blocks"}')),
     )
+
+
+def pagerduty_trial(stack: ExitStack, folder: Path) -> Trial:
+    server = stack.enter_context(PagerDutyReceiver())
+    settings = PagerDutySettings(routing_key=SecretStr(ROUTING_KEY), url=server.url)
+    return http_trial(PagerDutyNotifier(settings, ALERTS, ManualClock(START)), server)
+
+
+def teams_trial(stack: ExitStack, folder: Path) -> Trial:
+    server = stack.enter_context(TeamsReceiver())
+    settings = TeamsSettings(webhook_url=SecretStr(server.url))
+    return http_trial(TeamsNotifier(settings, ALERTS, ManualClock(START)), server)
+
+
+def discord_trial(stack: ExitStack, folder: Path) -> Trial:
+    server = stack.enter_context(DiscordReceiver())
+    settings = DiscordSettings(webhook_url=SecretStr(server.url))
+    return http_trial(DiscordNotifier(settings, ALERTS, ManualClock(START)), server)
+
+
+def telegram_trial(stack: ExitStack, folder: Path) -> Trial:
+    server = stack.enter_context(TelegramReceiver())
+    settings = TelegramSettings(bot_token=SecretStr(BOT_TOKEN), chat_id=server.chat, url=server.origin)
+    return http_trial(TelegramNotifier(settings, ALERTS, ManualClock(START)), server)
+
+
+def webhook_trial(stack: ExitStack, folder: Path) -> Trial:
+    server = stack.enter_context(WebhookReceiver(START))
+    settings = WebhookSettings(url=SecretStr(server.url), secret=SecretStr(SECRET))
+    return http_trial(WebhookNotifier(settings, ALERTS, ManualClock(START)), server)
+
+
+def apprise_trial(stack: ExitStack, folder: Path) -> Trial:
+    server = stack.enter_context(AppriseReceiver())
+    notifier = AppriseNotifier(AppriseSettings(url=SecretStr(server.service)), ALERTS)
+    return http_trial(notifier, server, refuses=False)  # apprise does not say why something failed
 
 
 def email_trial(stack: ExitStack, folder: Path) -> Trial:
@@ -95,7 +174,21 @@ def directory_trial(stack: ExitStack, folder: Path) -> Trial:
     )
 
 
-@pytest.fixture(params=[slack_trial, email_trial, console_trial, directory_trial])
+@pytest.fixture(
+    params=[
+        slack_trial,
+        slack_bot_trial,
+        email_trial,
+        console_trial,
+        directory_trial,
+        pagerduty_trial,
+        teams_trial,
+        discord_trial,
+        telegram_trial,
+        webhook_trial,
+        apprise_trial,
+    ]
+)
 def trial(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Trial]:
     with ExitStack() as stack:
         yield request.param(stack, tmp_path)
@@ -111,6 +204,11 @@ def test_returning_means_that_the_other_side_has_it(trial: Trial) -> None:
     trial.notifier.send(make_delivery(notifier=trial.notifier.name))
     (taken,) = trial.taken()
     assert "HBRM" in taken
+
+
+def test_a_receipt_is_short_enough_to_be_kept(trial: Trial) -> None:
+    receipt = trial.notifier.send(make_delivery(notifier=trial.notifier.name))
+    assert receipt is None or 0 < len(receipt) <= 500
 
 
 def test_trouble_is_transient_and_the_same_message_can_be_sent_later(trial: Trial) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bearometer.alert import NotificationReason
 from bearometer.clock import SystemClock
 from bearometer.errors import WindowsLost
 from bearometer.post import topic_key
@@ -107,6 +108,8 @@ def assert_every_alert_came_once(stack: Stack, story: ScenarioSummary, slack: Sl
     assert [alert.symbol for alert in alerts] == [story.crisis_symbol]
     assert alerts[0].resolved_at is not None
     told = Counter(message["text"] for message in slack.accepted)
-    assert len(told) == 2, told
+    queued = [message for message in stack.alerts.messages_of(alerts[0].id) if message.notifier == "slack"]
+    assert [queued[0].reason, queued[-1].reason] == [NotificationReason.FIRING, NotificationReason.RESOLVED]
+    assert len(told) == len(queued), told
     assert set(told.values()) == {1}, told
     assert not slack.refused

@@ -11,17 +11,22 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from bearometer.alert import (
+    Acknowledgement,
     Alert,
     AlertState,
     ChartPoint,
     Delivery,
     Evidence,
+    Measure,
+    NewTerm,
     NotificationReason,
+    Severity,
+    Silence,
     Spike,
     TopPost,
 )
-from bearometer.errors import Unavailable
-from bearometer.mention import Mention
+from bearometer.errors import Failed, Unavailable
+from bearometer.mention import Mention, SeenMention
 from bearometer.progress import Progress
 from bearometer.settings import PostgresSettings
 from storage.alerts import AlertStore
@@ -70,6 +75,30 @@ def alert(id_: str = "a1", state: AlertState = AlertState.FIRING, started_at: da
             chart=(ChartPoint(NOON, 15, 0.0), ChartPoint(NOON + HOUR, 0, 1 / 3)),
             models=("m1", "m2"),
         ),
+    )
+
+
+def rich_alert() -> Alert:
+    """An alert with everything that one can have."""
+    peak = Spike("ACME", NOON - HOUR, NOON, 15, 0.1, 1e-9, 12, Measure.SHARE, 20, 1 / 9)
+    evidence = Evidence(
+        top_posts=(TopPost("test:1", "It fell", NOON, 1.0, 2, words=("fell",), source="wire", roles=("first",)),),
+        chart=(ChartPoint(NOON, 15, 0.0, 2.5),),
+        models=("m1",),
+        mentions=33,
+        sources=(("wire", 30), ("\u2028", 3)),
+        authors=(("ann", 9),),
+        topics=(("Earnings", 12),),
+        new_terms=(NewTerm("recall", 8, 0.25),),
+    )
+    return replace(
+        alert("rich", AlertState.ACKNOWLEDGED),
+        peak=peak,
+        evidence=evidence,
+        severity=Severity.CRITICAL,
+        acknowledged=Acknowledgement("ann", NOON + HOUR, "calling them"),
+        told=replace(peak, negative=9),
+        told_at=NOON,
     )
 
 
@@ -253,36 +282,6 @@ def test_the_watermark_is_the_least_of_the_partitions_that_are_not_idle(
     assert lease.poll(NOON, 61).watermark is None, "a partition that has begun and seen no time yet"
 
 
-def test_top_posts_are_distinct_texts_the_most_repeated_first(posts: PostStore, lease: EvaluatorLease) -> None:
-    posts.save(
-        [
-            scored("1", fingerprint="said-by-three", author="a", followers=None),
-            scored("2", fingerprint="said-by-three", author="b", followers=500),
-            scored("3", fingerprint="said-by-three", author="c", followers=20),
-            scored("4", fingerprint="loud", author="d", followers=10_000),
-            scored("5", fingerprint="quiet", author="e", followers=None),
-            scored("6", fingerprint="calm", author="f", sentiment=CALM),
-            scored("7", fingerprint="other", author="g", symbols=("ZETA",)),
-            scored("8", fingerprint="outside", author="h", published_at=NOON + HOUR),
-        ],
-        [],
-    )
-
-    top = lease.top_posts("ACME", NOON, NOON + HOUR, 5)
-
-    assert [(post.id, post.repeats) for post in top] == [("test:2", 2), ("test:4", 0), ("test:5", 0)]
-    assert top[0] == TopPost("test:2", "ACME lost a customer", NOON, BAD.negative, 2, "b", 500, "https://example.org/1")
-    assert [post.id for post in lease.top_posts("ACME", NOON, NOON + HOUR, 1)] == ["test:2"]
-
-
-def test_models_are_those_that_scored_the_window(posts: PostStore, lease: EvaluatorLease) -> None:
-    posts.save(
-        [scored("1", model="b"), scored("2", model="a", sentiment=CALM), scored("3", model="c", symbols=("ZETA",))], []
-    )
-
-    assert lease.models("ACME", NOON, NOON + HOUR) == ("a", "b")
-
-
 def test_a_claimed_delivery_is_nobody_elses(store: AlertStore, lease: EvaluatorLease) -> None:
     lease.commit(NOON, [alert()], [delivery(alert(), "slack"), delivery(alert(), "email")])
 
@@ -418,8 +417,8 @@ def test_of_a_post_that_praises_one_company_and_blames_another_only_the_blamed_o
     posts.save([replace(scored("1", symbols=("ACME", "ZETA"), sentiment=BAD), mentions=mentions)], [])
 
     assert [mention.symbol for mention in lease.poll(NOON, 60).negatives] == ["ZETA"]
-    assert [post.id for post in lease.top_posts("ZETA", NOON, NOON + HOUR, 5)] == ["test:1"]
-    assert lease.top_posts("ACME", NOON, NOON + HOUR, 5) == ()
+    assert lease.evidence("ZETA", NOON, NOON + HOUR).mentions == 1
+    assert lease.evidence("ACME", NOON, NOON + HOUR).mentions == 0
 
 
 def test_topics_and_the_market_are_no_symbols_that_spikes_are_looked_for_in(
@@ -428,3 +427,236 @@ def test_topics_and_the_market_are_no_symbols_that_spikes_are_looked_for_in(
     posts.save([scored("1", symbols=(), topics={"Earnings": 1.0}), scored("2", topics={"Earnings": 1.0})], [])
 
     assert [mention.symbol for mention in lease.poll(NOON, 60).negatives] == ["ACME"]
+
+
+def test_an_alert_with_everything_comes_back_and_so_does_its_message(store: AlertStore, lease: EvaluatorLease) -> None:
+    rich = rich_alert()
+    told = replace(delivery(rich), others=(alert("a1"), alert("a2")), dropped=3)
+    lease.commit(NOON, [rich], [told])
+
+    assert store.alerts() == lease.recent_alerts(NOON + YEAR) == [rich]
+    assert store.alerts(beginning="ri") == [rich]
+    assert store.alerts(beginning="r_") == []
+    with store.claim_delivery(NOON, EVERYBODY) as claimed:
+        assert claimed is not None
+        assert claimed.delivery == told
+
+    plainer = replace(rich, acknowledged=None, told=None, told_at=None, state=AlertState.FIRING)
+    lease.commit(NOON, [plainer], [])
+    assert store.alerts() == [plainer]
+
+
+def test_later_messages_get_the_first_receipt_of_the_same_alert_and_notifier(
+    store: AlertStore, lease: EvaluatorLease
+) -> None:
+    reasons = (NotificationReason.FIRING, NotificationReason.ESCALATED, NotificationReason.RESOLVED)
+    mine = [delivery(alert(), reason=reason) for reason in reasons]
+    lease.commit(NOON, [alert(), alert("a2")], [*mine, delivery(alert(), "email"), delivery(alert("a2"))])
+
+    threads: dict[str, list[str | None]] = {}
+    receipts = {"a1:firing:slack": None, "a1:escalated:slack": "17\0" + "x" * 600}
+    for _ in range(5):
+        with store.claim_delivery(NOON, EVERYBODY) as claimed:
+            assert claimed is not None
+            one = claimed.delivery
+            threads.setdefault(f"{one.alert.id} {one.notifier}", []).append(one.thread)
+            claimed.sent(NOON, receipts.get(one.id, "another"))
+
+    assert threads == {"a1 slack": [None, None, "17" + "x" * 498], "a1 email": [None], "a2 slack": [None]}
+    assert [message.receipt for message in store.messages_of("a2")] == ["another"]
+
+
+def test_what_a_cap_drops_is_not_sent_and_the_next_message_says_how_many(
+    store: AlertStore, lease: EvaluatorLease
+) -> None:
+    first, second = alert(), alert("a2")
+    dropped = [
+        delivery(second),
+        delivery(first, reason=NotificationReason.ESCALATED),
+        delivery(second, "email"),
+    ]
+    lease.commit(NOON, [first, second], [delivery(first)], dropped=dropped)
+    lease.commit(NOON, [second], [], dropped=[delivery(second), delivery(second, reason=NotificationReason.REPEATED)])
+    ended = [delivery(first, reason=NotificationReason.RESOLVED), delivery(second, reason=NotificationReason.RESOLVED)]
+    lease.commit(NOON, [first], ended)
+
+    told = []
+    for _ in range(3):
+        with store.claim_delivery(NOON, EVERYBODY) as claimed:
+            assert claimed is not None
+            told.append((claimed.delivery.id, claimed.delivery.dropped))
+            claimed.sent(NOON)
+
+    assert told == [("a1:firing:slack", 0), ("a1:resolved:slack", 3), ("a2:resolved:slack", 0)]
+    assert store.waiting_deliveries() == 0
+    assert [(each.reason, each.status, each.dropped) for each in store.messages_of("a1")] == [
+        ("firing", "sent", 0),
+        ("escalated", "dropped", 0),
+        ("resolved", "sent", 3),
+    ]
+
+
+def test_messages_are_counted_for_the_cap_by_the_time_of_what_they_tell(lease: EvaluatorLease) -> None:
+    resolved = alert(state=AlertState.RESOLVED)
+    told = replace(alert("a2", started_at=NOON - YEAR), told_at=NOON)
+    taken = replace(alert("a3", started_at=NOON - YEAR), acknowledged=Acknowledgement("ann", NOON))
+    late = replace(alert("a4", AlertState.RESOLVED, NOON - YEAR), told_at=NOON)
+    lease.commit(
+        NOON,
+        [resolved, told, taken, late],
+        [
+            delivery(resolved),
+            delivery(resolved, reason=NotificationReason.RESOLVED),
+            delivery(told, "email", NotificationReason.REPEATED),
+            delivery(taken, "email", NotificationReason.ACKNOWLEDGED),
+            delivery(late, "email", NotificationReason.RESOLVED),
+        ],
+        dropped=[delivery(resolved, "email")],
+    )
+
+    assert lease.sent_since(NOON) == {"slack": 2, "email": 3}
+    assert lease.sent_since(NOON + HOUR) == {"slack": 1}
+    assert lease.sent_since(NOON + 2 * HOUR) == {}
+
+
+def test_who_was_told_of_an_alert_is_known_from_messages_of_its_own_and_of_groups(lease: EvaluatorLease) -> None:
+    group = replace(delivery(alert("a1")), others=(alert("a2"), alert("a3")))
+    lease.commit(
+        NOON,
+        [alert("a1"), alert("a2"), alert("a4")],
+        [group, delivery(alert("a2"), "email", NotificationReason.ESCALATED)],
+        dropped=[delivery(alert("a1"), "email"), delivery(alert("a4"))],
+    )
+
+    told = lease.told_to(["a1", "a2", "a4", "nobody"])
+    assert told == {"a1": {"slack"}, "a2": {"slack", "email"}}
+    assert lease.told_to(["a3"]) == {"a3": {"slack"}}
+    assert lease.told_to([]) == {}
+
+
+def test_messages_that_were_given_up_are_listed_and_can_be_sent_again(store: AlertStore, lease: EvaluatorLease) -> None:
+    lease.commit(NOON, [alert()], [delivery(alert(), name) for name in ("slack", "email", "teams")])
+    for name in ("slack", "email"):
+        with store.claim_delivery(NOON, [name]) as claimed:
+            assert claimed is not None
+            claimed.failed(f"{name} is gone", None)
+
+    failed = store.failed_deliveries(10)
+    assert [(each.id, each.notifier, each.reason, each.attempts, each.error) for each in failed] == [
+        ("a1:firing:email", "email", "firing", 1, "email is gone"),
+        ("a1:firing:slack", "slack", "firing", 1, "slack is gone"),
+    ]
+    assert [each.notifier for each in store.failed_deliveries(1)] == ["email"]
+
+    again = ["a1:firing:email", "a1:firing:teams", "nothing"]
+    assert store.resend(again, NOON + HOUR) == 1
+    assert store.resend(again, NOON + HOUR) == store.resend([], NOON) == 0
+    with store.claim_delivery(NOON, ["email"]) as claimed:
+        assert claimed is None
+    with store.claim_delivery(NOON + HOUR, ["email"]) as claimed:
+        assert claimed is not None
+        assert claimed.delivery.attempts == 0
+        claimed.sent(NOON + HOUR)
+    assert [each.notifier for each in store.failed_deliveries(10)] == ["slack"]
+
+
+def test_what_people_ask_for_waits_in_order_until_a_commit_has_applied_it(
+    store: AlertStore, lease: EvaluatorLease
+) -> None:
+    lease.commit(NOON, [alert()], [])
+    first = store.request("a1", "acknowledge", "ann", "calling them")
+    second = store.request("a1", "resolve", "bob", "")
+
+    asked = lease.waiting_actions()
+    assert [(each.number, each.alert_id, each.action, each.who, each.comment) for each in asked] == [
+        (first, "a1", "acknowledge", "ann", "calling them"),
+        (second, "a1", "resolve", "bob", ""),
+    ]
+    assert store.waiting_actions() == asked
+    with pytest.raises(Exception, match="alert_id"):
+        lease.commit(NOON, [], [delivery(alert("nobody"))], applied=[first])
+    assert not store.is_applied(first)
+
+    lease.commit(NOON, [], [], applied=[first])
+    assert store.is_applied(first)
+    assert [each.number for each in lease.waiting_actions()] == [second]
+    lease.commit(NOON, [], [], applied=[first, second])
+    assert lease.waiting_actions() == []
+
+    with pytest.raises(Failed, match="there is no alert 'nobody'"):
+        store.request("nobody", "resolve", "bob", "")
+
+
+def test_a_silence_is_kept_once_and_ends_when_it_is_told_to(store: AlertStore) -> None:
+    silence = Silence("k7m2p", "AC*", "*", "ann", "known", NOON, NOON + 2 * HOUR)
+    later = replace(silence, id="later", starts_at=NOON + HOUR, ends_at=NOON + 3 * HOUR)
+    for _ in range(2):
+        store.add_silence(silence)
+    store.add_silence(later)
+    with pytest.raises(Failed, match="another silence has the id 'k7m2p'"):
+        store.add_silence(replace(silence, reason="another"))
+
+    assert store.silences(None) == store.silences(NOON) == [silence, later]
+    assert store.silences(NOON + 2 * HOUR) == [later]
+    assert store.expire_silence("k7m2p", NOON + HOUR)
+    assert not store.expire_silence("k7m2p", NOON + HOUR)
+    assert not store.expire_silence("nobody", NOON)
+    assert store.silences(None) == [replace(silence, ends_at=NOON + HOUR), later]
+
+    assert store.expire_silence("later", NOON)
+    assert not store.expire_silence("later", NOON)
+    assert [each.id for each in store.silences(NOON)] == ["k7m2p"]
+    assert replace(later, ends_at=later.starts_at) in store.silences(None)
+
+
+def test_the_evaluator_reads_the_silences_that_its_event_time_has_not_passed(
+    store: AlertStore, lease: EvaluatorLease
+) -> None:
+    silence = Silence("k7m2p", "ACME", "*", "ann", "known", NOON, NOON + HOUR)
+    store.add_silence(silence)
+
+    assert lease.silences() == [silence], "nothing was evaluated yet"
+    lease.commit(NOON - YEAR, [], [])
+    assert lease.silences() == [silence]
+    lease.commit(NOON + HOUR, [], [])
+    assert lease.silences() == []
+
+
+def test_a_poll_gives_mentions_of_every_label_and_whole_posts_where_they_are_asked_for(
+    posts: PostStore, lease: EvaluatorLease
+) -> None:
+    mixed = (Mention("ACME", GOOD), Mention("ZETA", BAD))
+    posts.save(
+        [
+            scored("1", published_at=NOON - YEAR),
+            replace(scored("2", symbols=("ACME", "ZETA"), sentiment=BAD), mentions=mixed),
+            scored("3", symbols=(), sentiment=CALM, topics={}, author=None, fingerprint="f3"),
+        ],
+        [],
+    )
+
+    first = lease.poll(NOON, 60, every_label=True, whole_posts=True)
+    assert [(each.post_id, each.symbol, each.negative) for each in first.mentions] == [
+        ("test:2", "#sales", True),
+        ("test:2", "*", True),
+        ("test:2", "ACME", False),
+        ("test:2", "ZETA", True),
+        ("test:3", "*", False),
+    ]
+    assert first.mentions[-1] == SeenMention("*", "test:3", NOON, "f3", None, "test", False)
+    assert [(each.post_id, each.symbol) for each in first.negatives] == [("test:2", "ZETA")]
+
+    posts.save([scored("2"), scored("4", sentiment=GOOD, topics={}), scored("5", published_at=NOON - HOUR)], [])
+    second = lease.poll(NOON, 60, every_label=True)
+    assert [(each.post_id, each.symbol, each.source) for each in second.mentions] == [
+        ("test:5", "ACME", "test"),
+        ("test:4", "ACME", "test"),
+    ]
+    assert lease.poll(NOON, 60, every_label=True, whole_posts=True).mentions == ()
+    posts.save([scored("6")], [])
+    assert lease.poll(NOON, 60).mentions == (), "only the negative ones, as ever"
+
+
+def test_the_server_looks_whether_who_has_the_lease_is_still_there(lease: EvaluatorLease) -> None:
+    with lease.transaction() as connection:
+        assert connection.execute(text("SHOW client_connection_check_interval")).scalar_one() == "2s"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,21 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
+from bearometer.alert import (
+    Alert,
+    AlertState,
+    ChartPoint,
+    Delivery,
+    Evidence,
+    NotificationReason,
+    Spike,
+)
 from bearometer.embedded import Servers
 from bearometer.errors import Misconfigured, Transient, Unavailable
 from bearometer.mention import Mention, Sentiment
 from bearometer.settings import PostgresSettings
 from storage import migrations
+from storage.alerts import AlertStore
 from storage.database import check_database, connect
 from storage.migrate import current_revision, head_revision, migrate
 from storage.posts import PostStore
@@ -45,6 +55,21 @@ VALUES ('old:1', 'old', 'a bad day', '2024-03-31 12:00+00', now(), 'f1', 'en', '
 INSERT INTO mentions (post_id, symbol, published_at, position, source, fingerprint, negative, neutral, positive, label,
     model)
 VALUES ('old:1', 'ACME', '2024-03-31 12:00+00', 0, 'old', 'f1', 0.75, 0.25, 0, 'negative', 'old@1');
+"""
+
+OLD_ALERT = """
+INSERT INTO alerts (id, rule, symbol, state, started_at, fired_at, peak_start, peak_end, negative, expected, p_value,
+    authors, evidence)
+VALUES ('old', 'negative-spike', 'ACME', 'firing', '2024-03-31 12:00+00', '2024-03-31 12:00+00',
+    '2024-03-30 12:00+00', '2024-03-31 12:00+00', 15, 0.5, 1e-9, 12,
+    '{"top_posts": [], "chart": [{"at": "2024-03-31T12:00:00+00:00", "negative": 1, "expected": 0.5}], "models": []}');
+INSERT INTO deliveries (id, alert_id, reason, notifier, payload, next_attempt_at)
+VALUES ('old:firing:slack', 'old', 'firing', 'slack',
+    '{"id": "old", "rule": "negative-spike", "symbol": "ACME", "state": "firing", "quiet_since": null,
+    "started_at": "2024-03-31T12:00:00+00:00", "fired_at": "2024-03-31T12:00:00+00:00", "resolved_at": null,
+    "peak": {"symbol": "ACME", "start": "2024-03-30T12:00:00+00:00", "end": "2024-03-31T12:00:00+00:00",
+    "negative": 15, "expected": 0.5, "p_value": 1e-9, "authors": 12}, "evidence": {"top_posts": [],
+    "chart": [{"at": "2024-03-31T12:00:00+00:00", "negative": 1, "expected": 0.5}], "models": []}}', now());
 """
 
 
@@ -127,6 +152,33 @@ def test_a_worker_of_the_version_before_goes_on_storing_after_the_migration(empt
     with empty.begin() as connection:
         connection.execute(text(OLD_POST))
         assert connection.execute(text("SELECT in_text FROM mentions")).scalar_one() is True
+
+
+def test_alerts_and_messages_of_an_older_schema_go_on_and_an_older_evaluator_still_writes(empty: Engine) -> None:
+    migrate_to(empty, "0004")
+    with empty.begin() as connection:
+        connection.exec_driver_sql(OLD_ALERT)
+
+    migrate(empty)
+
+    store = AlertStore(empty)
+    peak = Spike("ACME", NOON - timedelta(days=1), NOON, 15, 0.5, 1e-9, 12)
+    old = Alert("old", "negative-spike", "ACME", AlertState.FIRING, NOON, peak, NOON)
+    old = replace(old, evidence=Evidence((), (ChartPoint(NOON, 1, 0.5),), ()))
+    assert store.alerts() == [old]
+    with store.claim_delivery(datetime(2100, 1, 1, tzinfo=UTC), ["slack"]) as claimed:
+        assert claimed is not None
+        assert replace(claimed.delivery, next_attempt_at=NOON) == Delivery(
+            "old:firing:slack", old, NotificationReason.FIRING, "slack", 0, NOON
+        )
+    lease = store.acquire_lease()
+    assert lease is not None
+    lease.commit(NOON, [replace(old, state=AlertState.ACKNOWLEDGED)], [])
+    lease.release()
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE alerts SET state = 'firing'"))
+        shown = connection.execute(text("SELECT severity, measure, acknowledged_by, deliveries FROM alert_history"))
+        assert tuple(shown.one()) == ("warning", "count", None, "slack firing: waiting")
 
 
 def test_a_migration_waits_for_a_long_query_for_seconds_only_and_then_changes_nothing(

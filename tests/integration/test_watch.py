@@ -4,13 +4,15 @@ import random
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Engine, text
 
+from alerts.rules import RuleSet, default_rules
 from alerts.watch import WatchReport, run_watch
-from bearometer.alert import Alert, AlertState
+from bearometer.alert import Acknowledgement, Alert, AlertState, Severity, Silence
 from bearometer.clock import Clock, ManualClock, SystemClock
 from bearometer.mention import Scored
 from bearometer.progress import Progress
@@ -25,6 +27,20 @@ CRASH = START + timedelta(days=10, hours=14)
 END = CRASH + timedelta(days=3)
 RULES = AlertSettings(poll_seconds=0.02)
 NOTIFIERS = ("console", "slack")
+REMARKS = (
+    "the plant in the north is closed until further notice",
+    "its largest customer has left for a rival",
+    "an engineer says the brakes were never tested",
+    "profits of the year will be half of what was promised",
+    "the head of finance has gone without a word",
+    "regulators want to see the books",
+    "every second battery came back from the shops",
+    "the bond will not be repaid in time",
+    "workers walked out this morning over unpaid hours",
+    "a recall of all models sold since spring",
+    "its bank has cut the credit line",
+    "the merger that was to save it is off",
+)
 RESULT = text("SELECT id, reason, notifier FROM deliveries ORDER BY number")
 
 
@@ -42,7 +58,7 @@ def history() -> list[Scored]:
             published_at=CRASH + n * timedelta(minutes=3),
             author=f"c{n}",
             fingerprint=f"c{n % 12}",
-            text=f"ACME warns, part {n % 12}",
+            text=f"ACME warns: {REMARKS[n % 12]}",
         )
         for n in range(16)
     ]
@@ -57,12 +73,20 @@ def save(engine: Engine, posts: Sequence[Scored], all_until: datetime) -> None:
 class Watch:
     """`run_watch` in a thread."""
 
-    def __init__(self, engine: Engine, rules: AlertSettings = RULES, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        rules: AlertSettings = RULES,
+        clock: Clock | None = None,
+        rule_set: RuleSet | None = None,
+    ) -> None:
         self.reports: list[WatchReport] = []
         self.stop = threading.Event()
         store, clock = AlertStore(engine), clock or SystemClock()
         self._thread = threading.Thread(
-            target=run_watch, args=(store, rules, NOTIFIERS, clock, self.stop, self.reports.append)
+            target=run_watch,
+            args=(store, rules, NOTIFIERS, clock, self.stop, self.reports.append),
+            kwargs={"rules": rule_set},
         )
 
     def has_reached(self, moment: datetime) -> bool:
@@ -110,6 +134,62 @@ def test_a_stored_crash_becomes_one_alert_with_evidence_queued_for_every_notifie
     ]
     assert sum(report.fired for report in watch.reports) == sum(report.resolved for report in watch.reports) == 1
     assert all(r.as_of is None or (r.watermark is not None and r.as_of <= r.watermark) for r in watch.reports)
+
+
+def test_what_people_do_is_applied_while_the_evaluation_runs(engine: Engine, wait_until: WaitUntil) -> None:
+    posts = history()
+    first = CRASH + timedelta(hours=1)
+    save(engine, [s for s in posts if s.post.published_at <= first], first)
+    store = AlertStore(engine)
+    with Watch(engine).running() as watch:
+        wait_until(lambda: watch.has_reached(first))
+        [alert] = alerts_of(engine)
+        number = store.request(alert.id, "acknowledge", "ann", "I call them")
+        wait_until(lambda: alerts_of(engine)[0].state is AlertState.ACKNOWLEDGED)
+        save(engine, [s for s in posts if s.post.published_at > first], first + timedelta(hours=2))
+        wait_until(lambda: watch.has_reached(first + timedelta(hours=2)))
+        store.request(alert.id, "resolve", "bob", "settled")
+        wait_until(lambda: alerts_of(engine)[0].state is AlertState.RESOLVED)
+        save(engine, [], END)
+        wait_until(lambda: watch.has_reached(END))
+    [ended] = alerts_of(engine)
+    assert isinstance(number, int)
+    assert ended.acknowledged == Acknowledgement("ann", first, "I call them")
+    assert ended.resolved_at == ended.told_at == first + timedelta(hours=2)
+    assert [(reason, notifier) for _, reason, notifier in deliveries_of(engine)] == [
+        (reason, notifier) for reason in ("firing", "acknowledged", "resolved") for notifier in NOTIFIERS
+    ]
+
+
+def test_what_is_silenced_is_told_when_the_silence_ends_and_it_still_fires(
+    engine: Engine, wait_until: WaitUntil
+) -> None:
+    save(engine, history(), END)
+    until = CRASH + timedelta(hours=3)
+    AlertStore(engine).add_silence(Silence("s-1", "AC*", "*", "ann", "known", CRASH, until))
+    with Watch(engine).running() as watch:
+        wait_until(lambda: watch.has_reached(END))
+    [alert] = alerts_of(engine)
+    assert alert.fired_at is not None
+    assert alert.fired_at < CRASH + timedelta(hours=1)
+    with engine.connect() as connection:
+        told_at = connection.execute(text("SELECT event_at FROM deliveries WHERE reason = 'firing'")).scalars().all()
+    assert told_at == [until, until]
+    assert [reason for _, reason, _ in deliveries_of(engine)] == ["firing", "firing", "resolved", "resolved"]
+
+
+def test_rules_say_who_is_told_and_how_bad_it_is(engine: Engine, wait_until: WaitUntil) -> None:
+    save(engine, history(), END)
+    [rule] = default_rules(RULES).rules
+    rules = RuleSet((replace(rule, name="crash", severity=Severity.CRITICAL, routes=("sl*",)),))
+    with Watch(engine, rule_set=rules).running() as watch:
+        wait_until(lambda: watch.has_reached(END))
+    [alert] = alerts_of(engine)
+    assert (alert.rule, alert.severity, alert.id.partition(":")[0]) == ("crash", Severity.CRITICAL, "crash")
+    assert [(reason, notifier) for _, reason, notifier in deliveries_of(engine)] == [
+        ("firing", "slack"),
+        ("resolved", "slack"),
+    ]
 
 
 def test_starting_over_at_every_step_finds_the_same(engine: Engine, wait_until: WaitUntil) -> None:

@@ -71,6 +71,15 @@ def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in str(raised.value)
 
 
+@pytest.mark.parametrize("name", ["pagerduty.routing_key", "telegram.bot_token", "webhook.secret", "apprise.url"])
+def test_a_secret_of_the_wrong_type_is_named_and_not_printed(name: str, tmp_path: Path) -> None:
+    group, _, setting = name.partition(".")
+    (tmp_path / "settings.toml").write_text(f"[{group}]\n{setting} = 424242\n")
+    with pytest.raises(Misconfigured, match=name.replace(".", r"\.")) as raised:
+        load_settings(tmp_path / "settings.toml")
+    assert "424242" not in str(raised.value)
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().alerts.min_posts = 1  # type: ignore[misc]

@@ -42,6 +42,26 @@ def test_the_interval_of_the_alert_stands_out() -> None:
     assert strong not in colours(unmarked)
 
 
+def test_the_usual_is_a_band_where_it_is_known() -> None:
+    high = [ChartPoint(point.at, point.negative, point.expected, 2.5) for point in points()]
+    some = [*points()[:-1], high[-1]]
+    banded, plain, mixed = (render_chart("HBRM", each, WINDOW) for each in (high, points(), some))
+    assert banded is not None
+    assert plain is not None
+    assert mixed is not None
+    assert len(colours(banded)) > len(colours(plain))
+    assert len({banded, plain, mixed}) == 3
+
+
+def test_a_band_above_the_bars_is_inside_the_picture() -> None:
+    low = [ChartPoint(START + timedelta(hours=n), 0, 0.1, 40.0) for n in range(24)]
+    png = render_chart("HBRM", low, WINDOW)
+    assert png is not None
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    middle = picture.getpixel((picture.width // 2, picture.height // 2))
+    assert middle != (255, 255, 255)
+
+
 def test_no_points_make_no_chart() -> None:
     assert render_chart("HBRM", (), WINDOW) is None
 

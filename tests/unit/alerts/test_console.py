@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from alerts.console import ConsoleNotifier, DirectoryNotifier, file_stem
+from bearometer.alert import NotificationReason
 from bearometer.clock import ManualClock
 from bearometer.errors import Transient
 from bearometer.settings import AlertSettings
@@ -18,6 +19,16 @@ ALERTS = AlertSettings()
 def test_the_console_shows_the_message(capsys: pytest.CaptureFixture[str]) -> None:
     ConsoleNotifier(ALERTS).send(make_delivery())
     assert capsys.readouterr().out.startswith("HBRM: 15 negative posts by 14 authors in 24 h, 0.1 expected")
+
+
+def test_the_console_shows_what_has_happened_and_the_other_alerts(capsys: pytest.CaptureFixture[str]) -> None:
+    others = (make_alert("OTHR"), make_alert("THRD"))
+    for reason, said in ((NotificationReason.ESCALATED, "much worse"), (NotificationReason.REPEATED, "still going on")):
+        ConsoleNotifier(ALERTS).send(make_delivery(make_alert(evidence=None), reason=reason, others=others, dropped=3))
+        shown = capsys.readouterr().out
+        assert said in shown.partition("\n")[0]
+        assert shown.count("\n- ") == 2
+        assert "3 earlier messages" in shown
 
 
 def test_a_console_that_knows_only_ascii_still_shows_it() -> None:

@@ -1,28 +1,51 @@
+import re
+import shlex
 import unicodedata
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import urlsplit
+from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from alerts.message import (
-    TEST_RULE,
-    compose,
-    expected_count,
-    false_alert_budget,
-    length_of_time,
-    odds,
-    render_text,
-    sparkline,
-    web_link,
+from alerts.html import render_html
+from alerts.message import TEST_RULE, compose, render_text
+from bearometer.alert import (
+    Acknowledgement,
+    Alert,
+    AlertState,
+    ChartPoint,
+    Measure,
+    NotificationReason,
+    Severity,
+    Spike,
 )
-from bearometer.alert import NotificationReason
+from bearometer.post import MARKET, topic_key
 from bearometer.settings import AlertSettings
-from tests.sample_alerts import hostile_text, make_alert, make_delivery, make_post, make_resolved
+from tests.sample_alerts import (
+    HOSTILE_TEXTS,
+    START,
+    hostile_text,
+    make_alert,
+    make_delivery,
+    make_full_alert,
+    make_post,
+    make_resolved,
+)
 
 SETTINGS = AlertSettings()
+WITH_LINKS = AlertSettings(link_base="https://desk.example/bearometer/")
+PEAK = make_alert().peak
+
+
+def headline(alert: Alert, reason: NotificationReason = NotificationReason.FIRING) -> str:
+    return compose(make_delivery(alert, reason=reason), SETTINGS).headline
+
+
+def facts(alert: Alert, settings: AlertSettings = SETTINGS, **changes: Any) -> dict[str, str]:
+    return dict(compose(make_delivery(alert, **changes), settings).facts)
 
 
 def test_the_headline_tells_the_whole_story() -> None:
@@ -31,10 +54,8 @@ def test_the_headline_tells_the_whole_story() -> None:
 
 
 def test_more_authors_than_distinct_posts_are_explained_by_repeats() -> None:
-    alert = make_alert()
-    widely_shared = make_alert(peak=replace(alert.peak, authors=40))
-    headline = compose(make_delivery(widely_shared), SETTINGS).headline
-    assert headline.startswith("HBRM: 15 negative posts from 40 authors with repeats in 24 h")
+    widely_shared = headline(make_alert(peak=replace(PEAK, authors=40)))
+    assert widely_shared.startswith("HBRM: 15 negative posts from 40 authors with repeats in 24 h")
 
 
 def test_the_text_holds_the_evidence() -> None:
@@ -77,121 +98,215 @@ def test_a_post_without_author_followers_and_link_is_quoted_without_them() -> No
     assert quote.url is None
 
 
-@given(symbol=hostile_text, text=hostile_text, author=hostile_text, url=hostile_text)
-def test_nothing_from_a_post_adds_a_line_or_a_control_character(symbol: str, text: str, author: str, url: str) -> None:
-    plain_lines = len(render_text(compose(make_delivery(), SETTINGS)).splitlines())
-    post = make_post(text, author=author, url=url)
-    shown = render_text(compose(make_delivery(make_alert(symbol, posts=(post,))), SETTINGS))
-    assert len(shown.splitlines()) in (plain_lines, plain_lines - 1)  # a refused link takes its line with it
-    assert not [c for c in shown if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs")]
+@pytest.mark.parametrize(
+    ("peak", "told"),
+    [
+        (
+            replace(PEAK, per_year=1 / 9),
+            "15 negative posts by 14 authors in 24 h, 0.1 expected; a day like this about once in 9 years",
+        ),
+        (
+            replace(PEAK, measure=Measure.SHARE, negative=25, posts=40, expected=8.0, per_year=0.5),
+            "62% of 40 posts negative in 24 h, 20% expected; a day like this about once in 2 years",
+        ),
+        (
+            replace(PEAK, measure=Measure.VOLUME, posts=340, expected=20.4, start=PEAK.end - timedelta(hours=1)),
+            "340 posts by 14 authors in 1 h, 20 expected; odds 1 in 10^15",
+        ),
+        (
+            replace(PEAK, start=PEAK.end - timedelta(minutes=5), per_year=0.0),
+            "15 negative posts by 14 authors in 5 min, 0.1 expected; such a burst less than once in 1,000 years",
+        ),
+        (
+            replace(PEAK, measure=Measure.SHARE),
+            "15 negative posts by 14 authors in 24 h, 0.1 expected; odds 1 in 10^15",
+        ),
+    ],
+)
+def test_each_measure_is_told_in_its_own_words(peak: Spike, told: str) -> None:
+    assert headline(make_alert(peak=peak)) == f"HBRM: {told}"
+
+
+def test_many_posts_of_one_text_are_said_plainly() -> None:
+    alert = make_full_alert()
+    assert headline(alert).endswith("; 37 of 86 are one text by many accounts")
+    assert facts(alert)["Repeats"] == "37 of 86 are one text by many accounts"
+    assert alert.evidence is not None
+    one_author = replace(alert, evidence=replace(alert.evidence, authors=(("ann", 37),)))
+    assert facts(one_author)["Repeats"] == "37 of 86 are one text"
+    nothing_else = replace(alert, evidence=replace(alert.evidence, mentions=37))
+    assert facts(nothing_else)["Repeats"] == "all 37 are one text by many accounts"
+    few = replace(alert, evidence=replace(alert.evidence, mentions=1000))
+    assert "Repeats" not in facts(few)
+
+
+def test_each_reason_has_its_words() -> None:
+    alert = make_full_alert(acknowledged=Acknowledgement("ann", START, "on it"))
+    told = {reason: headline(alert, reason) for reason in NotificationReason}
+    assert told[NotificationReason.ESCALATED].startswith("HBRM: much worse, 15 negative posts")
+    assert told[NotificationReason.REPEATED].startswith(
+        "HBRM: still going on after 6 h, and nobody has acknowledged it;"
+    )
+    assert told[NotificationReason.ACKNOWLEDGED].startswith("HBRM: acknowledged by ann; 15 negative posts")
+    assert len(set(told.values())) == len(NotificationReason)
+
+
+def test_evidence_stands_in_the_facts() -> None:
+    shown = facts(make_full_alert("Harbor", acknowledged=Acknowledgement("ann", START, "on it")))
+    assert shown["Seen"] == "15 distinct negative posts by 14 authors, 38% of 40 posts; 86 with repeats"
+    assert shown["Odds"] == "A day like this about once in 9 years for HBRM"
+    assert shown["Sources"] == "Harbor 56, rss 30"
+    assert shown["Busiest"] == "Harbor 4, ann 2"
+    assert shown["Topics"] == "Harbor 50, Earnings 3"
+    assert shown["New words"] == "Harbor (12, 0.3 expected)"
+    assert shown["Acknowledged"] == "by ann, 2026-03-02 14:05 UTC: on it"
+    assert shown["Rule"].startswith("negative-spike (critical): at most one false alert")
+
+
+def test_only_the_rule_of_the_settings_has_their_budget() -> None:
+    assert facts(make_alert(rule="my-rule", severity=Severity.INFO))["Rule"] == "my-rule (info)"
+
+
+def test_a_message_says_how_to_acknowledge_and_to_silence() -> None:
+    alert = make_alert("BRK.B")
+    shown = facts(alert)
+    assert shown["Acknowledge"] == f"bearometer alerts ack {alert.id}"
+    assert shown["Silence"] == "bearometer silences add BRK.B --for 4h --reason '…'"
+    assert facts(make_alert(MARKET))["Silence"].startswith("bearometer silences add market ")
+    assert (
+        facts(make_alert(topic_key("M&A | Investments")))["Silence"].split(" --for")[0].endswith("'#M&A | Investments'")
+    )
+
+
+def test_with_a_page_for_alerts_a_message_links_to_it() -> None:
+    alert = make_alert()
+    message = compose(make_delivery(alert), WITH_LINKS)
+    link = "https://desk.example/bearometer/alerts/negative-spike%3AHBRM%3A2026-03-02T14%3A05%3A00%2B00%3A00"
+    assert message.link == link
+    shown = dict(message.facts)
+    assert shown["Acknowledge or silence"] == link
+    assert "Silence" not in shown
+    assert f'href="{link}"' in render_html(message, None)
+
+
+@pytest.mark.parametrize(
+    ("alert", "reason"),
+    [
+        (make_alert(rule=TEST_RULE), NotificationReason.FIRING),
+        (make_resolved(), NotificationReason.RESOLVED),
+        (make_full_alert(), NotificationReason.ACKNOWLEDGED),
+    ],
+)
+def test_what_needs_no_answer_asks_for_none(alert: Alert, reason: NotificationReason) -> None:
+    shown = facts(alert, reason=reason)
+    assert not {"Acknowledge", "Silence", "Acknowledge or silence"} & set(shown)
+
+
+@examples(deadline=None)
+@given(hostile_text.filter(bool), hostile_text.filter(bool))
+def test_the_commands_are_single_words_for_a_shell_or_left_out(alert_id: str, symbol: str) -> None:
+    shown = facts(make_alert(symbol, id=alert_id, peak=PEAK))
+    if "Acknowledge" in shown:
+        assert shlex.split(shown["Acknowledge"]) == ["bearometer", "alerts", "ack", alert_id]
+    if "Silence" in shown and symbol != MARKET:
+        words = ["bearometer", "silences", "add", symbol, "--for", "4h", "--reason", "…"]
+        assert shlex.split(shown["Silence"]) == words
+
+
+def test_messages_that_were_kept_back_are_counted() -> None:
+    assert facts(make_alert(), dropped=3)["Kept back"] == "3 earlier messages were kept back by the cap of this route"
+    assert facts(make_alert(), dropped=1)["Kept back"] == "1 earlier message was kept back by the cap of this route"
+    assert "Kept back" not in facts(make_alert())
+
+
+def test_one_message_tells_of_many_alerts() -> None:
+    others = tuple(make_alert(f"SYM{n}") for n in range(25))
+    message = compose(make_delivery(make_alert(), others=others), SETTINGS)
+    assert message.headline.startswith("26 alerts at once, for HBRM, SYM0, SYM1, SYM2, SYM3 and 21 more. HBRM: 15 neg")
+    assert message.others[0] == "SYM0: 15 negative posts by 14 authors in 24 h, 0.1 expected; odds 1 in 10^15"
+    assert len(message.others) == 21
+    assert message.others[-1] == "and 5 more"
+    assert "- SYM19: " in render_text(message)
+    assert "<li" in render_html(message, None)
+    assert compose(make_delivery(make_alert(), others=others[:20]), SETTINGS).others[-1].startswith("SYM19")
+
+
+def test_the_market_and_a_topic_have_names() -> None:
+    assert headline(make_alert(MARKET)).startswith("The market: 15 negative posts")
+    assert headline(make_alert(topic_key("Legal | Regulation"))).startswith("#Legal | Regulation: 15 negative posts")
+    assert compose(make_delivery(make_alert(MARKET)), SETTINGS).symbol == "The market"
+
+
+def test_a_quote_says_why_it_is_shown_and_where_it_stands() -> None:
+    post = make_post(roles=("first", "most negative"), source="rss")
+    (quote,) = compose(make_delivery(make_alert(posts=(post,))), SETTINGS).quotes
+    assert quote.byline.startswith("First seen, most negative · grain_watch · rss · 12,345 followers · ")
+
+
+def test_the_chart_is_of_the_last_24_hours_or_of_the_window() -> None:
+    message = compose(make_delivery(make_alert()), SETTINGS)
+    assert len(message.chart) == len(message.chart_line) == 24
+    assert message.chart[-1].at == START - timedelta(hours=1)
+    assert message.chart_alt == (
+        "Bar chart: negative posts about HBRM per hour, from 2026-03-01 14:05 UTC on;"
+        " at most 3, at 2026-03-02 13:05 UTC, where 0.02 were expected"
+    )
+    longer = make_alert(peak=replace(PEAK, start=START - timedelta(hours=48)))
+    assert len(compose(make_delivery(longer), SETTINGS).chart) == 48
+    days = tuple(ChartPoint(START - timedelta(days=n), n, 0.1) for n in range(14, 0, -1))
+    evidence = make_alert().evidence
+    assert evidence is not None
+    assert compose(make_delivery(make_alert(evidence=replace(evidence, chart=days))), SETTINGS).chart == days
+
+
+def test_a_message_carries_reason_severity_and_state() -> None:
+    alert = make_full_alert(state=AlertState.ACKNOWLEDGED)
+    message = compose(make_delivery(alert, reason=NotificationReason.ACKNOWLEDGED), SETTINGS)
+    assert (message.reason, message.severity) == (NotificationReason.ACKNOWLEDGED, Severity.CRITICAL)
+
+
+@examples(deadline=None)
+@given(
+    said=hostile_text,
+    symbol=hostile_text,
+    reason=st.sampled_from(NotificationReason),
+    settings=st.sampled_from([SETTINGS, WITH_LINKS]),
+    dropped=st.integers(0, 3),
+)
+def test_nothing_from_outside_adds_a_line_or_a_control_character(
+    said: str, symbol: str, reason: NotificationReason, settings: AlertSettings, dropped: int
+) -> None:
+    alert = make_full_alert(said, symbol=symbol, rule=said or "rule", id=f"{said}:{symbol}", acknowledged=None)
+    assert alert.evidence is not None
+    alert = replace(alert, evidence=replace(alert.evidence, top_posts=(make_post(said, url=said, author=said),)))
+    delivery = make_delivery(alert, reason=reason, others=(alert, alert), dropped=dropped)
+    message = compose(delivery, settings)
+    single = [
+        message.symbol,
+        message.headline,
+        message.chart_line,
+        message.chart_alt,
+        *message.others,
+        *(part for fact in message.facts for part in fact),
+        *(part for quote in message.quotes for part in (quote.text, quote.byline, quote.strongest, quote.url or "")),
+    ]
+    for line in single:
+        assert not [c for c in line if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+        assert len(line) < 1000 or line in (message.link, message.quotes[0].url)
+    shown = render_text(message)
+    quotes = sum(4 + bool(post.strongest) + bool(post.url) for post in message.quotes) - len(message.quotes)
+    assert len(shown.splitlines()) == 2 + len(message.facts) + bool(message.chart_line) + 4 + 2 + quotes
     shown.encode()
+    page = render_html(message, None)
+    assert "<script" not in page
+    assert "<img" not in page
+    assert page.count("</td>") == len(message.facts)
+    page.encode()
 
 
-@pytest.mark.parametrize(
-    ("p_value", "words"),
-    [
-        (1.0, "1 in 1"),
-        (0.5, "1 in 2"),
-        (0.01, "1 in 100"),
-        (4.3e-7, "1 in 2,300,000"),
-        (1e-15, "1 in 10^15"),
-        (3e-15, "1 in 10^14"),
-        (1e-300, "1 in 10^300"),
-        (0.0, "less than 1 in 10^300"),
-    ],
-)
-def test_odds_are_said_as_a_person_says_them(p_value: float, words: str) -> None:
-    assert odds(p_value) == words
-
-
-@given(st.floats(0, 1))
-def test_every_probability_has_odds(p_value: float) -> None:
-    assert "1 in " in odds(p_value)
-
-
-@pytest.mark.parametrize(
-    ("expected", "words"),
-    [
-        (0.0, "less than 0.001"),
-        (0.0213, "0.02"),
-        (0.1, "0.1"),
-        (0.096, "0.1"),
-        (3.44, "3.4"),
-        (12.4, "12"),
-        (1234.5, "1,234"),
-    ],
-)
-def test_an_expected_count_has_the_digits_that_matter(expected: float, words: str) -> None:
-    assert expected_count(expected) == words
-
-
-@pytest.mark.parametrize(
-    ("per_year", "words"),
-    [
-        (0.05, "at most one false alert per symbol in 20 years"),
-        (1.0, "at most one false alert per symbol a year"),
-        (4.0, "at most 4 false alerts per symbol a year"),
-        (0.4, "at most one false alert per symbol in 2.5 years"),
-    ],
-)
-def test_the_budget_is_said_in_words(per_year: float, words: str) -> None:
-    assert false_alert_budget(per_year) == words
-
-
-@pytest.mark.parametrize(
-    ("length", "words"),
-    [
-        (timedelta(0), "0 min"),
-        (timedelta(minutes=-3), "0 min"),
-        (timedelta(minutes=45), "45 min"),
-        (timedelta(hours=1), "1 h"),
-        (timedelta(hours=24), "24 h"),
-        (timedelta(hours=25, minutes=10), "1 day 1 h"),
-        (timedelta(days=3), "3 days"),
-    ],
-)
-def test_a_length_of_time_has_two_units_at_most(length: timedelta, words: str) -> None:
-    assert length_of_time(length) == words
-
-
-def test_a_sparkline_shows_the_latest_counts_and_nothing_when_there_are_none() -> None:
-    assert sparkline([0, 1, 7]) == "▁▂█"
-    assert sparkline([9, 0, 1], width=2) == "▁█"
-    assert sparkline([]) == sparkline([0, 0]) == ""
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        None,
-        "",
-        "javascript:alert(1)",
-        "data:text/html,x",
-        "//example.com/a",
-        "/a",
-        "http://",
-        "http://bank.example@evil.example/",
-        "http://[::1/",
-        "http://host:99999/",
-        "https://a b.example/",
-        "https://example.com/" + "a" * 3000,
-        "ftp://example.com/a",
-    ],
-)
-def test_only_web_addresses_become_links(url: str | None) -> None:
-    assert web_link(url) is None
-
-
-def test_a_link_is_re_encoded_and_stays_what_it_was() -> None:
-    assert web_link("https://Example.com/a?b=1&c=%20#d") == "https://example.com/a?b=1&c=%20#d"
-    assert web_link("https://example.com/a|b>c<d\"e'f") == "https://example.com/a%7Cb%3Ec%3Cd%22e%27f"
-    assert web_link("https://münchen.example/ä") == "https://xn--mnchen-3ya.example/%C3%A4"
-
-
-@given(hostile_text.map(lambda text: f"https://example.com/{text}"))
-def test_no_link_holds_a_character_that_ends_it(url: str) -> None:
-    link = web_link(url)
-    if link is not None:
-        assert link.isascii()
-        assert not set(link) & set("<>|\"'\\ \r\n\t`")
-        assert urlsplit(link).hostname == "example.com"
+@pytest.mark.parametrize("text", HOSTILE_TEXTS)
+def test_a_headline_stays_short_whatever_stands_for_the_symbol_and_the_person(text: str) -> None:
+    alert = make_full_alert(text, symbol=text, acknowledged=Acknowledgement(text, START, text))
+    for reason in NotificationReason:
+        assert len(headline(alert, reason)) < 400
+    assert re.fullmatch(r"[^\r\n]*", headline(alert))

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from alerts.baseline import learn_baseline
 from alerts.distinct import DistinctWindow, Entry, count_distinct
-from alerts.lifecycle import follow
+from alerts.lifecycle import acknowledge, follow, resolve
 from alerts.monitor import Advance, Monitor, Notice, first_needed
+from alerts.rules import default_rules
 from alerts.spike import look_at
-from bearometer.alert import Alert, AlertState, Evidence, NotificationReason
+from bearometer.alert import Acknowledgement, Alert, AlertState, Evidence, NotificationReason
 from bearometer.mention import NegativeMention
 from bearometer.settings import AlertSettings
 from benchmarks.false_alarms import count_alerts
@@ -107,7 +108,7 @@ def test_a_crash_on_a_quiet_symbol_fires_once_within_the_hour_and_resolves() -> 
     monitor = Monitor(AlertSettings())
     monitor.add(chatter(14, 0.3) + chatter(14, 2, "BUSY") + crash(at))
     notices = monitor.advance(at + timedelta(days=3)).notices
-    assert [n.reason for n in notices] == [NotificationReason.FIRING, NotificationReason.RESOLVED]
+    assert [str(n.reason) for n in notices] == ["firing", "escalated", "resolved"]
     alert = notices[-1].alert
     assert at < alert.started_at < at + HOUR
     assert alert.resolved_at is not None
@@ -336,11 +337,33 @@ def test_evidence_stays_with_the_alert() -> None:
     at = START + timedelta(days=14)
     monitor = Monitor(AlertSettings())
     monitor.add(chatter(14, 0.3) + crash(at, 30))
-    [notice] = monitor.advance(at + HOUR).notices
+    notice = monitor.advance(at + HOUR).notices[0]
     evidence = Evidence((), monitor.chart("ACME", notice.alert.peak.end), ("m@1",))
     monitor.attach(notice.alert, evidence)
     later = monitor.advance(at + timedelta(days=3)).alerts
     assert [alert.evidence for alert in later] == [evidence]
+
+
+def test_what_is_put_is_the_alert_that_goes_on() -> None:
+    at = START + timedelta(days=14)
+    monitor = Monitor(AlertSettings())
+    monitor.add(chatter(14, 0.3) + crash(at))
+    monitor.advance(at + HOUR)
+    [alert] = monitor.open_alerts()
+    taken, _ = acknowledge(alert, Acknowledgement("ann", at + HOUR))
+    monitor.put(taken)
+    assert monitor.open_alerts() == (taken,)
+    ended, _ = resolve(taken, Acknowledgement("bob", at + HOUR))
+    monitor.put(ended)
+    assert monitor.open_alerts() == ()
+    assert monitor.advance(at + 20 * HOUR) == Advance()  # its cool-down lasts
+
+
+def test_event_time_can_be_found_without_a_look() -> None:
+    monitor = Monitor(AlertSettings())
+    monitor.add([mention(START + timedelta(minutes=8))])
+    assert monitor.advance(START + HOUR, looks=0) == Advance()
+    assert monitor.as_of == START + timedelta(minutes=5)
 
 
 def test_the_chart_shows_the_spike_last_and_what_was_expected_before_it() -> None:
@@ -506,7 +529,7 @@ def follow_naively(
         warm=(closed - start) >= 72,
         settings=rules,
     )
-    return follow(alert, look, rules)
+    return follow(alert, look, default_rules(rules).rules[0])
 
 
 def count_texts(mentions: list[NegativeMention]) -> int:

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import logging
 import socket
@@ -6,11 +7,12 @@ from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from alerts.message import compose
-from alerts.slack import SlackNotifier, check, cut, escape, length, render_slack
+from alerts.slack import SlackNotifier, check, cut, escape, length, render_slack, render_slack_reply
 from bearometer.alert import NotificationReason
 from bearometer.clock import ManualClock
 from bearometer.errors import Failed, Misconfigured, Transient, Unavailable
@@ -44,6 +46,57 @@ def test_an_end_looks_different_from_a_beginning() -> None:
     assert begun["blocks"][0]["text"]["text"] != over["blocks"][0]["text"]["text"]
 
 
+def test_each_reason_has_a_header_of_its_own() -> None:
+    titles = {
+        render_slack(compose(make_delivery(reason=reason), SETTINGS))["blocks"][0]["text"]["text"]
+        for reason in NotificationReason
+    }
+    assert len(titles) == len(NotificationReason)
+
+
+def test_other_alerts_of_the_same_message_are_listed_and_those_that_do_not_fit_are_counted() -> None:
+    def shown(*others: str) -> str:
+        message = dataclasses.replace(compose(make_delivery(), SETTINGS), others=others)
+        payload = render_slack(message)
+        assert slack_problems(payload) == []
+        return "\n".join(block["text"]["text"] for block in payload["blocks"] if "text" in block)
+
+    assert "\nOTHR: 9 negative posts\nTHRD: 8 negative posts" in shown(
+        "OTHR: 9 negative posts", "THRD: 8 negative posts"
+    )
+    assert "more" not in shown("OTHR: 9 negative posts")
+    assert "and 76 more" in shown(*["x" * 100] * 100)
+    assert "and 1 more" in shown("&" * 5000)
+
+
+def test_a_message_of_very_many_facts_keeps_every_limit() -> None:
+    for value, shown in (("&" * 2, 50), ("&" * 200, 4), ("&" * 5000, 1)):
+        facts = tuple((f"Fact {number}", value) for number in range(300))
+        payload = render_slack(dataclasses.replace(compose(make_delivery(), SETTINGS), facts=facts))
+        assert slack_problems(payload) == []
+        assert sum(len(block["fields"]) for block in payload["blocks"] if "fields" in block) >= shown
+        assert [block for block in payload["blocks"] if block["type"] == "divider"], "a post is shown too"
+
+
+def test_the_alerts_own_page_is_linked() -> None:
+    settings = AlertSettings(link_base="https://desk.example.com/bear?a=1&b=2")
+    payload = render_slack(compose(make_delivery(), settings))
+    assert slack_problems(payload) == []
+    texts = [item["text"] for item in payload["blocks"][-1]["elements"] if item["type"] == "mrkdwn"]
+    assert len(texts) == 1
+    assert texts[0].startswith("<https://desk.example.com/bear?a=1&amp;b=2/alerts/")
+    assert texts[0].endswith("|acknowledge or silence>")
+
+
+def test_the_answer_in_a_thread_says_what_has_happened() -> None:
+    over = make_delivery(make_resolved(), reason=NotificationReason.RESOLVED)
+    payload = render_slack_reply(compose(over, SETTINGS))
+    assert slack_problems(payload) == []
+    assert [block["type"] for block in payload["blocks"]] == ["header", "section"]
+    assert payload["text"].startswith("HBRM: over after")
+
+
+@hypothesis_settings(deadline=None)
 @given(symbol=hostile_text, text=hostile_text, author=hostile_text, url=hostile_text)
 def test_no_text_breaks_a_slack_message(symbol: str, text: str, author: str, url: str) -> None:
     post = make_post(text, author=author, url=f"https://example.com/{url}")
@@ -69,6 +122,7 @@ def test_text_from_posts_stands_in_plain_text_only() -> None:
                 assert "evil" not in item["text"].lower()
 
 
+@hypothesis_settings(deadline=None)
 @given(hostile_text, st.integers(1, 60))
 def test_cutting_keeps_entities_whole(text: str, limit: int) -> None:
     escaped = escape(text)

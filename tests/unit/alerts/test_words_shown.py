@@ -5,6 +5,7 @@ import json
 from html import escape
 
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from alerts.html import render_html
@@ -50,6 +51,7 @@ def test_at_most_five_short_words_are_shown() -> None:
     assert len(quote.strongest) < 250
 
 
+@examples(deadline=None)
 @given(text=hostile_text, words=st.lists(hostile_text, max_size=6))
 def test_marks_never_change_what_a_page_says(text: str, words: list[str]) -> None:
     marked = make_alert(posts=(make_post(text, words=tuple(words)),))
@@ -65,6 +67,7 @@ def test_marks_never_change_what_a_page_says(text: str, words: list[str]) -> Non
     assert "\n" not in quote.strongest
 
 
+@examples(deadline=None)
 @given(words=st.lists(hostile_text, max_size=6), text=hostile_text)
 def test_no_word_breaks_a_slack_message(words: list[str], text: str) -> None:
     post = make_post(text, words=tuple(words))

@@ -1,0 +1,348 @@
+"""The detector of one symbol (or topic, or the market): how strange are the windows that end now, by its own past?
+
+Pure and streaming: a small state, no I/O, no clock. Time is in bins of five minutes, numbered from 1970.
+
+Three things are watched: the distinct negative mentions (COUNT: many speak badly), the negative part of all (SHARE:
+those who speak, speak worse) and all of them (VOLUME). Each is looked at in windows of several lengths, in four steps:
+
+1. *Expected*: level and spread of windows of that length in the symbol's own past, times the hour of the day
+   (`alerts.past`, `alerts.rhythm`). Counts are negative binomial (Gamma-Poisson), shares Beta-binomial.
+2. *Surprise*: how many windows a week reach what was seen, if that were all (`alerts.surprise`).
+3. *Calibration*: how many bursts a week were at least as surprising in truth (`alerts.tail`).
+4. *Fusion*: the mean of the lengths' logarithms, calibrated once more on the symbol's own bursts of it. A burst that
+   shows at several lengths is rarer than one that shows at a single one, and chance seldom does that.
+
+The numbers were chosen on plateaus over five series of the Numenta Anomaly Benchmark and on simulated streams; README
+and `alerts.simulate` say how.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from alerts.past import FIRST_DAY, KEPT, LENGTHS, CountPast, SharePast
+from alerts.rhythm import BINS_AN_HOUR, Rhythm
+from alerts.rules import SCALES
+from alerts.surprise import count_crossings, count_high, share_crossings, share_high
+from alerts.tail import Tail
+from alerts.windows import Windows
+from bearometer.alert import Measure
+
+__all__ = ["DEFAULT_PRIOR", "Detector", "Finding", "Prior"]
+
+WEEKS_A_YEAR = 365.25 / 7
+NEWS = 3.5
+"""The threshold of the bursts: the model says that chance brings one every other day."""
+LOG_NEWS = math.log(NEWS)
+NEWS_WEIGHT = 4.0
+"""Bursts that the model's word weighs against the symbol's own."""
+DULLEST = -1.0
+"""A length of window that is not strange at all takes this much from the mean of the logarithms, and not more."""
+FUSED = {1: (NEWS, 1.0), 2: (2.3, 0.85), 3: (1.5, 0.75), 4: (1.5, 0.68)}
+"""By the number of lengths: bursts a week whose mean logarithm is over 0, and the mean height of their peaks, on
+simulated streams of 2 posts a day to 50 a minute. A mean of several is less often high than a single one."""
+FUSED_WEIGHT = 40.0
+"""Bursts that this weighs against the symbol's own. A symbol with much real news should not grow deaf to it soon."""
+RELEARN_HOURS = 72
+"""After so many hours in a row in which the day was too high to be believed, it is believed."""
+MOST_A_YEAR = 365.25 * FIRST_DAY
+"""Stands for "always"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is expected of a symbol before anything is known of it."""
+
+    negative_per_day: float = 0.15
+    """Mean over the symbols of the StockNet tweets of 2015q4, with a small classifier."""
+    posts_per_day: float = 1.5
+    """The same of all posts."""
+    shape: float = 0.25
+    """Of the Gamma that the rates are drawn from: the smaller, the more do symbols differ."""
+    share_weight: float = 10.0
+    """Posts that the prior's share weighs."""
+
+
+DEFAULT_PRIOR = Prior()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How strange one measure is at the end of a bin, and at which length of window most."""
+
+    measure: Measure
+    scale: str
+    """The length of window that is strangest."""
+    seen: float
+    """What was counted in that window; of SHARE, the negative part of the posts (0 where there were none)."""
+    of: int | None
+    """Of SHARE, the number of posts in the window."""
+    expected: float
+    high: float
+    """What is exceeded once in a hundred such windows."""
+    per_year: float
+    """Bursts at least as strange, all lengths together, that the symbol's own past would bring in a year by chance."""
+
+
+class Detector:
+    """Takes counts and says how strange they are; see the module.
+
+    Nothing that comes later changes what was found, and the same counts are found the same however they were cut into
+    calls; only looking with other `scales` teaches something else. The first day is only learned from.
+    """
+
+    __slots__ = ("_bin", "_counted", "_first", "_hour", "_idle", "_run", "_share", "_waiting", "_windows")
+
+    def __init__(
+        self, first_bin: int, prior: Prior = DEFAULT_PRIOR, measures: Collection[Measure] = tuple(Measure)
+    ) -> None:
+        """`first_bin` is the first one of which anything is known; a symbol that nobody speaks of then is quiet."""
+        self._first = first_bin
+        self._bin = first_bin
+        """The first one that was not closed."""
+        self._hour = first_bin // BINS_AN_HOUR
+        """The first one that has not taught."""
+        self._idle = 0
+        """How many hours before that one have not taught either, because nothing was said for a day."""
+        self._run = 0
+        """Hours in a row in which the day was too high."""
+        self._waiting: dict[int, tuple[float, float]] = {}
+        self._windows = Windows(LENGTHS, first_bin)
+        per_day = {Measure.COUNT: prior.negative_per_day, Measure.VOLUME: prior.posts_per_day}
+        self._counted = tuple(
+            _Counted(measure, first_bin, mean, prior.shape) for measure, mean in per_day.items() if measure in measures
+        )
+        share = prior.negative_per_day / prior.posts_per_day
+        self._share = _Share(first_bin, share, prior.share_weight) if Measure.SHARE in measures else None
+
+    def add(self, bin: int, negative: float, posts: float) -> None:
+        """So many more were published in this bin, closed or not; what is older than a day is too late for anything.
+
+        What comes late counts in the windows from the next look on, and teaches while its hour has not.
+        """
+        if bin >= self._bin:
+            before = self._waiting.get(bin, (0, 0))
+            self._waiting[bin] = before[0] + negative, before[1] + posts
+        elif bin >= self._first:
+            self._windows.add(bin, negative, posts)
+
+    def close(self, bin: int, scales: Collection[str] = tuple(SCALES)) -> Mapping[Measure, Finding]:
+        """What is found at the end of this bin; those that were left out before it had only what `add` brought.
+
+        Bins come in ascending order, and the last one may be looked at again. ValueError for an earlier one, for no
+        scale and for an unknown one.
+        """
+        places = _places(scales)
+        if bin < self._bin - 1:
+            message = f"bin {bin} comes after bin {self._bin - 1}"
+            raise ValueError(message)
+        for waiting in sorted(self._waiting):
+            if waiting <= bin:
+                self._advance(waiting)
+                self._windows.add(waiting, *self._waiting.pop(waiting))
+        self._advance(bin)
+        self._bin = bin + 1
+        is_warm = bin >= self._first + FIRST_DAY
+        findings = {each.measure: each.find(bin, places, self._windows, is_warm) for each in self._counted}
+        if self._share is not None:
+            findings[Measure.SHARE] = self._share.find(bin, places, self._windows, is_warm)
+        return findings
+
+    def expected(self, bin: int, scale: str) -> tuple[float, float]:
+        """The count that is expected in the window of this scale at the end of the bin, and what is seldom exceeded.
+
+        By what is known now, for a bin of about now. Of negative mentions, or of all where those are not watched.
+        """
+        return self._counted[0].expected(bin, _places((scale,))[0])
+
+    def _advance(self, bin: int) -> None:
+        """Teach the hours that end before this bin, and move the windows to it."""
+        hour = bin // BINS_AN_HOUR
+        while self._hour < hour:
+            self._windows.slide(self._hour * BINS_AN_HOUR + BINS_AN_HOUR - 1)
+            if self._windows.is_empty:
+                # Nothing can happen until somebody speaks; then all these hours teach at once.
+                self._idle += hour - self._hour
+                self._hour = hour
+                break
+            self._wake()
+            self._teach()
+            self._hour += 1
+        self._windows.slide(bin)
+
+    def _wake(self) -> None:
+        if self._idle:
+            for each in self._counted:
+                each.rest(self._hour - self._idle, self._idle)
+            if self._share is not None:
+                self._share.rest(self._idle)
+            self._idle = self._run = 0
+
+    def _teach(self) -> None:
+        in_full = self._run >= RELEARN_HOURS
+        last = self._hour * BINS_AN_HOUR + BINS_AN_HOUR - 1
+        known = last - self._first + 1
+        high = False
+        for each in self._counted:
+            high |= each.teach(self._hour, known, self._windows, in_full)
+        if self._share is not None:
+            self._share.teach(known, self._windows, in_full)
+        self._run = self._run + 1 if high else 0
+
+
+KEPT_AN_HOUR: float = KEPT**BINS_AN_HOUR
+
+
+def _places(scales: Collection[str]) -> tuple[int, ...]:
+    """Places in LENGTHS, ascending."""
+    try:
+        places = tuple(sorted({bisect_left(LENGTHS, SCALES[scale]) for scale in scales}))
+    except KeyError as error:
+        message = f"{error.args[0]!r} is no scale; there are {', '.join(SCALES)}"
+        raise ValueError(message) from None
+    if not places:
+        message = "there must be a scale to look at"
+        raise ValueError(message)
+    return places
+
+
+class _Fusion:
+    """From the surprises at several lengths to bursts a year."""
+
+    __slots__ = ("_first", "_fused", "_tails")
+
+    def __init__(self, first_bin: int) -> None:
+        self._first = first_bin
+        self._tails = tuple(Tail(first_bin, NEWS, NEWS_WEIGHT) for _ in LENGTHS)
+        self._fused: dict[tuple[int, ...], Tail] = {}
+
+    def per_year(self, bin: int, places: tuple[int, ...], surprises: Sequence[float], *, teaches: bool) -> float:
+        """`surprises` are heights over the threshold NEWS, one for each place; a bin without posts teaches nothing."""
+        total = 0.0
+        for place, surprise in zip(places, surprises, strict=True):
+            height = surprise
+            if surprise > 0:
+                height = LOG_NEWS - self._tails[place].look(bin, surprise, teaches=teaches)
+            total += max(DULLEST, height)
+        per_week, steepness = FUSED[len(places)]
+        height = total / len(places) / steepness
+        if height > 0:
+            if places not in self._fused:
+                self._fused[places] = Tail(self._first, per_week, FUSED_WEIGHT)
+            return math.exp(self._fused[places].look(bin, height, teaches=teaches)) * WEEKS_A_YEAR
+        return min(MOST_A_YEAR, per_week * math.exp(-height) * WEEKS_A_YEAR)
+
+
+class _Counted:
+    """The negative mentions, or all of them."""
+
+    __slots__ = ("_fusion", "_pasts", "_rhythm", "measure")
+
+    def __init__(self, measure: Measure, first_bin: int, per_day: float, shape: float) -> None:
+        self.measure = measure
+        self._pasts = tuple(CountPast(bins, per_day, shape) for bins in LENGTHS)
+        self._rhythm = Rhythm()
+        self._fusion = _Fusion(first_bin)
+
+    def expected(self, bin: int, place: int) -> tuple[float, float]:
+        past = self._pasts[place]
+        mean = past.flat * self._rhythm.over(bin, past.bins)
+        return mean, count_high(mean, past.spread)
+
+    def find(self, bin: int, places: tuple[int, ...], windows: Windows, is_warm: bool) -> Finding:
+        sums = windows.negative if self.measure is Measure.COUNT else windows.posts
+        means = {each: self._pasts[each].flat * self._rhythm.over(bin, LENGTHS[each]) for each in places}
+        surprises = []
+        strangest, place = -math.inf, places[-1]
+        for each, mean in means.items():
+            surprise = DULLEST
+            if sums[each] > mean:
+                surprise = LOG_NEWS - count_crossings(sums[each], mean, self._pasts[each].spread, LENGTHS[each])
+                if surprise > strangest:
+                    strangest, place = surprise, each
+            surprises.append(surprise)
+        high = count_high(means[place], self._pasts[place].spread)
+        per_year = self._fusion.per_year(bin, places, surprises, teaches=windows.has(bin)) if is_warm else MOST_A_YEAR
+        return Finding(self.measure, _NAMES[place], sums[place], None, means[place], high, per_year)
+
+    def teach(self, hour: int, known: int, windows: Windows, in_full: bool) -> bool:
+        """An hour is over, and the windows end with it; whether the day was too high to be believed."""
+        end = hour * BINS_AN_HOUR + BINS_AN_HOUR - 1
+        high = False
+        for place, past in enumerate(self._pasts):
+            if known < past.bins:
+                break
+            if place == 0:
+                self._teach_bins(past, end, min(known, BINS_AN_HOUR), windows, in_full)
+                continue
+            factor = self._rhythm.over(end, past.bins)
+            usual = past.flat
+            learned, high = past.teach(self._seen(windows, place), factor, KEPT_AN_HOUR, in_full=in_full)
+            if past.bins == BINS_AN_HOUR and known > FIRST_DAY:  # before, "usual" is hardly known
+                self._rhythm.teach(hour, learned, usual)
+        return high
+
+    def _teach_bins(self, past: CountPast, end: int, known: int, windows: Windows, in_full: bool) -> None:
+        seen = windows.last(1, self.measure is Measure.COUNT)
+        if len(seen) < known:
+            past.teach(0.0, self._rhythm.over(end, BINS_AN_HOUR), KEPT ** (known - len(seen)), in_full=in_full)
+        for bin, count in seen:
+            past.teach(count, self._rhythm.over(bin, 1), KEPT, in_full=in_full)
+
+    def rest(self, hour: int, hours: int) -> None:
+        kept = KEPT_AN_HOUR**hours
+        self._rhythm.rest(hour, hours, self._pasts[1].flat)
+        for past in self._pasts:
+            past.teach(0.0, 1.0, kept)
+
+    def _seen(self, windows: Windows, place: int) -> float:
+        return windows.negative[place] if self.measure is Measure.COUNT else windows.posts[place]
+
+
+class _Share:
+    """The negative part of all mentions."""
+
+    __slots__ = ("_fusion", "_pasts")
+
+    def __init__(self, first_bin: int, share: float, weight: float) -> None:
+        self._pasts = tuple(SharePast(bins, share, weight) for bins in LENGTHS)
+        self._fusion = _Fusion(first_bin)
+
+    def find(self, bin: int, places: tuple[int, ...], windows: Windows, is_warm: bool) -> Finding:
+        surprises = []
+        strangest, place = -math.inf, places[-1]
+        for each in places:
+            surprise = DULLEST
+            past, negative, posts = self._pasts[each], windows.negative[each], windows.posts[each]
+            if negative > past.share * posts:
+                surprise = LOG_NEWS - share_crossings(negative, posts, past.share, past.spread, past.bins)
+                if surprise > strangest:
+                    strangest, place = surprise, each
+            surprises.append(surprise)
+        past, posts = self._pasts[place], windows.posts[place]
+        return Finding(
+            measure=Measure.SHARE,
+            scale=_NAMES[place],
+            seen=windows.negative[place] / posts if posts else 0.0,
+            of=round(posts),
+            expected=past.share,
+            high=share_high(posts, past.share, past.spread),
+            per_year=self._fusion.per_year(bin, places, surprises, teaches=windows.has(bin))
+            if is_warm
+            else MOST_A_YEAR,
+        )
+
+    def teach(self, known: int, windows: Windows, in_full: bool) -> None:
+        for place, past in enumerate(self._pasts):
+            if known < past.bins:
+                break
+            past.teach(windows.negative[place], windows.posts[place], KEPT_AN_HOUR, in_full=in_full)
+
+    def rest(self, hours: int) -> None:
+        kept = KEPT_AN_HOUR**hours
+        for past in self._pasts:
+            past.teach(0.0, 0.0, kept)
+
+
+_NAMES = tuple(name for length in LENGTHS for name, bins in SCALES.items() if bins == length)

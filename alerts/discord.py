@@ -1,0 +1,114 @@
+"""Discord: an alert as a message with an embed, sent to a channel's webhook.
+
+Posts are escaped, so that Markdown, links and names in them are only text; and nobody may be mentioned at all.
+"""
+
+import re
+from typing import Any
+
+from alerts.fitting import fit, fit_lines
+from alerts.http import Poster, check_address, encode
+from alerts.message import Message, Quote, compose
+from alerts.slack import HEADERS, length
+from bearometer.alert import Delivery
+from bearometer.clock import Clock
+from bearometer.settings import AlertSettings, DiscordSettings
+
+__all__ = ["DiscordNotifier", "escape", "render_discord"]
+
+# https://discord.com/developers/docs/resources/webhook#execute-webhook
+MAX_CONTENT_CHARS = 2000
+# https://discord.com/developers/docs/resources/message#embed-object-embed-limits
+MAX_DESCRIPTION_CHARS = 4096
+MAX_FIELDS = 25
+MAX_FIELD_NAME_CHARS = 256
+MAX_FIELD_VALUE_CHARS = 1024
+MAX_EMBED_CHARS = 6000
+
+SHORT_VALUE_CHARS = 40
+"""Fields up to this stand side by side."""
+RED, GREEN = 0xC0392B, 0x2E7D32
+
+# https://support.discord.com/hc/articles/210298617-Markdown-Text-101: a backslash makes any of these an ordinary one.
+_MARKUP = re.compile(r"([\\*_~`|>#+\-\[\]()<:@/]|(?<=\d)\.)")
+
+
+class DiscordNotifier:
+    """Posts alerts to one webhook; at most one request per call of `send`."""
+
+    name = "discord"
+
+    def __init__(self, settings: DiscordSettings, alerts: AlertSettings, clock: Clock) -> None:
+        secret = settings.webhook_url.get_secret_value() if settings.webhook_url else ""
+        url = check_address(secret, "discord.webhook_url")
+        self._alerts = alerts
+        # Without `wait` Discord answers before it has stored the message, and says nothing when that fails.
+        waiting = f"{url}{'&' if '?' in url else '?'}wait=true"
+        self._poster = Poster("Discord", waiting, settings.timeout_seconds, clock)
+
+    def send(self, delivery: Delivery) -> str | None:
+        """Post the message; returning means that Discord has stored it. Gives its id. Raises as `Poster` says."""
+        answer = self._poster.post(encode(render_discord(compose(delivery, self._alerts))))
+        fields = answer.fields()
+        if answer.status == 204:
+            return None
+        if answer.status != 200 or "id" not in fields:
+            said = fields.get("message")
+            raise self._poster.refusal(answer, said if isinstance(said, str) else None)
+        return str(fields["id"])[:100]
+
+
+def render_discord(message: Message) -> dict[str, Any]:
+    """The body for the webhook: JSON-ready, within Discord's limits, and without a right to mention anybody."""
+    left = MAX_EMBED_CHARS
+    fields: list[dict[str, Any]] = []
+    for field in _fields(message)[:MAX_FIELDS]:
+        left -= length(field["name"]) + length(field["value"])
+        if left < 0:
+            break
+        fields.append(field)
+    chart = f"`{message.chart_line}` over time"
+    parts, left = [], min(left, MAX_DESCRIPTION_CHARS)
+    for shown in [chart if message.chart_line else "", *map(_quote, message.quotes)]:
+        left -= length(shown) + 2
+        if left < 0:
+            break
+        parts.append(shown)
+    embed: dict[str, Any] = {"color": GREEN if message.resolved else RED, "fields": fields}
+    if description := "\n\n".join(part for part in parts if part):
+        embed["description"] = description
+    marker, _ = HEADERS[message.reason]
+    return {
+        "content": f"{marker} {fit(message.headline, MAX_CONTENT_CHARS - 3, escape)}",
+        "embeds": [embed],
+        "allowed_mentions": {"parse": []},
+    }
+
+
+def _fields(message: Message) -> list[dict[str, Any]]:
+    also = [("Also", fit_lines(message.others, MAX_FIELD_VALUE_CHARS, escape))] if message.others else []
+    facts = [(fit(label, MAX_FIELD_NAME_CHARS, escape), _value(value, message.link)) for label, value in message.facts]
+    return [
+        {"name": name, "value": value, "inline": len(value) <= SHORT_VALUE_CHARS} for name, value in [*also, *facts]
+    ]
+
+
+def escape(text: str) -> str:
+    """Make text dead for Discord: every sign of its Markdown, of links, names, emoji and times behind a backslash."""
+    return _MARKUP.sub(r"\\\1", text)
+
+
+def _quote(post: Quote) -> str:
+    below = escape(" · ".join(part for part in (post.byline, post.strongest) if part))
+    link = f" · {_link('open the post', post.url)}" if post.url else ""
+    return f"> {escape(post.text)}\n{below}{link}"
+
+
+def _value(value: str, link: str | None) -> str:
+    shown = _link("open its page", link) if link is not None and value == link else ""
+    return shown if 0 < length(shown) <= MAX_FIELD_VALUE_CHARS else fit(value or "-", MAX_FIELD_VALUE_CHARS, escape)
+
+
+def _link(text: str, address: str) -> str:
+    # A bracket would end the link; web_link has taken the rest that could.
+    return f"[{text}](<{address.replace('(', '%28').replace(')', '%29')}>)"

@@ -1,0 +1,76 @@
+"""What the evaluator stands between: the journal that keeps all, and the monitor that finds what is unusual."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from alerts.monitor import Advance
+from bearometer.alert import Alert, Delivery, Evidence, Silence
+from bearometer.mention import NegativeMention
+from storage.lease import Action, Poll
+
+__all__ = ["Journal", "Watching"]
+
+
+class Journal(Protocol):
+    """What the evaluator reads and writes: the lease, storage/lease.py."""
+
+    def poll(self, since: datetime, idle_after_seconds: float) -> Poll:
+        """How far event time has come, and the mentions that are new."""
+        ...
+
+    def silences(self) -> Sequence[Silence]:
+        """Those that are not over."""
+        ...
+
+    def waiting_actions(self) -> Sequence[Action]:
+        """What people have asked for and no commit has applied."""
+        ...
+
+    def sent_since(self, since: datetime) -> Mapping[str, int]:
+        """By notifier, the messages queued whose event time is `since` or later."""
+        ...
+
+    def told_to(self, alert_ids: Collection[str]) -> Mapping[str, Collection[str]]:
+        """By alert, the notifiers that were told of it."""
+        ...
+
+    def commit(
+        self,
+        as_of: datetime,
+        alerts: Sequence[Alert],
+        deliveries: Sequence[Delivery],
+        applied: Sequence[int] = (),
+        dropped: Sequence[Delivery] = (),
+    ) -> None:
+        """Write all of it or nothing."""
+        ...
+
+
+class Watching(Protocol):
+    """The monitor, alerts/monitor.py, as the evaluator sees it."""
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The tick up to which everything was looked at."""
+        ...
+
+    def add(self, negatives: Iterable[NegativeMention]) -> None:
+        """Make mentions known."""
+        ...
+
+    def advance(self, until: datetime, looks: int | None = None) -> Advance:
+        """Look at everything up to `until`, or up to the tick on which that many looks are reached."""
+        ...
+
+    def open_alerts(self) -> Sequence[Alert]:
+        """All that are not over; each is looked at on every tick."""
+        ...
+
+    def put(self, alert: Alert) -> None:
+        """Go on from this state of the alert."""
+        ...
+
+    def attach(self, alert: Alert, evidence: Evidence) -> None:
+        """Keep the evidence with the alert."""
+        ...

@@ -1,0 +1,74 @@
+"""How often chance alone lifts a window to what was seen: rates of crossings, as logarithms.
+
+Windows slide, so a burst is looked at again and again; what costs is a *crossing*, an arrival that lifts the window
+from k-1 to k. For Poisson and negative binomial counts crossings of k come k · P(X = k) times per window length
+(`alerts.spike.threshold` has the derivation; it is Aldous's Poisson clumping heuristic, 1989, for sliding sums). A
+window is looked at only once a bin, though, so there are at most J · P(X >= k) in a window of J bins; past the mean,
+P(X >= k) <= P(X = k) / (1 - ratio) with the ratio of P(X = k+1) to P(X = k), which falls with k. The smaller of the
+two is taken.
+"""
+
+from math import lgamma, log, sqrt
+
+__all__ = ["BINS_A_WEEK", "count_crossings", "count_high", "share_crossings", "share_high"]
+
+BINS_A_WEEK = 2016
+CLOSEST = 0.001
+"""The ratio stays this far from 1."""
+HIGH = 2.326347874
+"""The standard normal's quantile of 99%."""
+
+
+def count_crossings(seen: float, mean: float, spread: float, bins: int) -> float:
+    """Logarithm of how often a week a window of so many bins reaches `seen`, which is above the mean.
+
+    The count is negative binomial with variance mean + spread · mean². `seen` may be no whole number.
+    """
+    shape = 1 / spread
+    total = mean + shape
+    logarithm = (
+        lgamma(seen + shape) - lgamma(shape) - lgamma(seen + 1) + seen * log(mean / total) + shape * log(shape / total)
+    )
+    ratio = min(1 - CLOSEST, (seen + shape) / (seen + 1) * mean / total)
+    return logarithm + log(min(seen, bins / (1 - ratio)) * BINS_A_WEEK / bins)
+
+
+def share_crossings(negative: float, posts: float, share: float, spread: float, bins: int) -> float:
+    """The same for `negative` of `posts`, more than the share makes us expect.
+
+    The negative ones are Beta-binomial, the Beta having the mean `share` and the variance spread · share · (1 - share).
+    """
+    strength = 1 / spread - 1
+    a, b = share * strength, (1 - share) * strength
+    rest = posts - negative
+    logarithm = (
+        lgamma(posts + 1)
+        - lgamma(negative + 1)
+        - lgamma(rest + 1)
+        + lgamma(negative + a)
+        + lgamma(rest + b)
+        - lgamma(posts + strength)
+        + lgamma(strength)
+        - lgamma(a)
+        - lgamma(b)
+    )
+    ratio = 0.0 if rest <= 0 else rest * (negative + a) / ((negative + 1) * (rest - 1 + b))
+    ratio = min(1 - CLOSEST, ratio)
+    return logarithm + log(min(negative, bins / (1 - ratio)) * BINS_A_WEEK / bins)
+
+
+def count_high(mean: float, spread: float) -> float:
+    """What a count exceeds once in a hundred windows: Wilson and Hilferty's cube (1931), on a Gamma of its moments."""
+    return mean * _cube(mean / (1 + spread * mean))
+
+
+def share_high(posts: float, share: float, spread: float) -> float:
+    """What the negative share of so many posts exceeds once in a hundred times; the share itself of no posts."""
+    if posts <= 0:
+        return share
+    variance = share * (1 - share) * (1 + (posts - 1) * spread) / posts
+    return min(1.0, share * _cube(share * share / variance))
+
+
+def _cube(shape: float) -> float:
+    return max(0.0, 1 - 1 / (9 * shape) + HIGH / (3 * sqrt(shape))) ** 3
