@@ -190,6 +190,10 @@ def _translated_errors(settings: EmailSettings) -> Iterator[None]:
         address = next(iter(error.recipients))
         message = f"{where} refuses the recipient {address}: {_reply(code, said)}"
         raise (Failed(message) if code >= 500 else Transient(message)) from None
+    except (smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPSenderRefused) as error:
+        # It is about us, not about this message: a relay that blocks us must not have all alerts given up.
+        message = f"{where} answered {_reply(error.smtp_code, error.smtp_error)}"
+        raise Unavailable(message) from None
     except smtplib.SMTPResponseException as error:
         message = f"{where} answered {_reply(error.smtp_code, error.smtp_error)}"
         raise (Failed(message) if error.smtp_code >= 500 else Transient(message)) from None

@@ -163,8 +163,10 @@ class Evaluator:
         self._changed.update((alert.id, alert) for alert in advance.alerts)
         self._ends = {id_: end for id_, end in self._ends.items() if at - (end.resolved_at or at) <= END_KEPT}
         if self._ends or advance.notices:
-            late = [Notice(replace(end, told_at=at), NotificationReason.RESOLVED) for end in self._ends.values()]
-            self._tell(at, [*late, *advance.notices], before)
+            # All notices are of one tick; where nothing else is to be looked at, event time has gone on past it.
+            tick = (advance.notices[0].alert.told_at if advance.notices else None) or at
+            late = [Notice(replace(end, told_at=tick), NotificationReason.RESOLVED) for end in self._ends.values()]
+            self._tell(tick, [*late, *advance.notices], before)
         return advance.notices
 
     def _tell(self, at: datetime, notices: Sequence[Notice], before: Mapping[str, Alert]) -> None:

@@ -5,9 +5,14 @@ from collections.abc import Callable, Sequence
 
 from alerts.slack import length
 
-__all__ = ["fit", "fit_lines", "inert"]
+__all__ = ["COPIED", "fit", "fit_fact", "fit_lines", "inert"]
+
+COPIED = frozenset({"Alert", "Acknowledge", "Silence"})
+"""The facts that are ids and commands: people copy them, and nothing invisible may stand in them."""
+
 
 _JOINER = "\u2060"
+_CALLS = re.compile(r"[@<{]|://|/[A-Za-z]")
 _WAKE = re.compile(
     r"(?<=@)|(?<=<)(?=[!@#])"  # a name, as people write it and as chats do
     r"|(?=://)"  # an address
@@ -35,6 +40,14 @@ def fit(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
         else:
             most = middle - 1
     return escape(f"{text[:kept].rstrip()}…")
+
+
+def fit_fact(label: str, value: str, limit: int) -> str:
+    """A fact's value, inert; but an id or a command as it is, so that it can be copied, where it calls nobody.
+
+    A dot then stays a dot: "0700.HK" may be taken for an address, and that costs less than a command that fails.
+    """
+    return fit(value, limit, str if label in COPIED and not _CALLS.search(value) else inert)
 
 
 def fit_lines(lines: Sequence[str], limit: int, escape: Callable[[str], str] = str) -> str:

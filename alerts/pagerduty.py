@@ -4,7 +4,7 @@ import hashlib
 import re
 from typing import Any
 
-from alerts.fitting import fit, fit_lines, inert
+from alerts.fitting import fit, fit_fact, fit_lines, inert
 from alerts.http import Poster, check_address, encode
 from alerts.message import Message, compose
 from bearometer.alert import Alert, Delivery, NotificationReason, Severity
@@ -68,7 +68,9 @@ def render_pagerduty(delivery: Delivery, message: Message) -> dict[str, Any]:
     event: dict[str, Any] = {"event_action": action, "dedup_key": dedup_key(delivery.alert)}
     if action != "trigger":
         return event  # PagerDuty reads nothing else of these
-    details = {label: _text(value) for label, value in message.facts if value != message.link}
+    details = {
+        label: fit_fact(label, value, MAX_DETAIL_CHARS) for label, value in message.facts if value != message.link
+    }
     if message.others:
         details["Also"] = fit_lines(message.others, MAX_OTHERS_CHARS, inert)
     for number, post in enumerate(message.quotes, start=1):

@@ -7,7 +7,7 @@ beside the card, which is never sent.
 from typing import Any
 from urllib.parse import urlsplit
 
-from alerts.fitting import fit, fit_lines, inert
+from alerts.fitting import fit, fit_fact, fit_lines, inert
 from alerts.http import Poster, check_address, encode
 from alerts.message import Message, Quote, compose
 from bearometer.alert import Delivery
@@ -95,7 +95,8 @@ def _others(message: Message) -> list[Block]:
 def _fact(label: str, value: str, link: str | None) -> Block:
     if value == link:
         return _block([_link(label, link)], spacing="none")
-    return _block([_run(f"{label}: ", isSubtle=True), _run(value or "-")], spacing="none")
+    shown = {"type": "TextRun", "text": fit_fact(label, value or "-", MAX_TEXT_CHARS)}
+    return _block([_run(f"{label}: ", isSubtle=True), shown], spacing="none")
 
 
 def _quote(post: Quote) -> list[Block]:

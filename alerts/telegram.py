@@ -4,7 +4,7 @@ import re
 from html import escape as escape_html
 from typing import Any
 
-from alerts.fitting import fit, fit_lines, inert
+from alerts.fitting import COPIED, fit, fit_lines, inert
 from alerts.http import MENDABLE, Answer, Poster, check_address, encode
 from alerts.message import Message, Quote, compose
 from alerts.slack import HEADERS, length
@@ -24,12 +24,10 @@ MAX_OTHERS_CHARS = 600
 MAX_FACTS_CHARS = 2400
 MAX_FACT_CHARS = 320
 
-COPIED = frozenset({"Alert", "Acknowledge", "Silence"})
-"""Ids and commands: in `code` Telegram links nothing by itself, and a tap copies them as they are."""
-
 # https://github.com/vrumger/telegram-errors
 _WRONG_CHAT = re.compile(
-    "chat not found|chat was upgraded|no rights|not enough rights|CHAT_WRITE_FORBIDDEN|CHANNEL_PRIVATE"
+    "chat not found|chat was upgraded|no rights|not enough rights|administrator rights|CHAT_ADMIN_REQUIRED"
+    "|TOPIC_CLOSED|CHAT_WRITE_FORBIDDEN|CHANNEL_PRIVATE"
 )
 """What Telegram says with 400 where a person can mend it."""
 
@@ -125,7 +123,7 @@ def _facts(message: Message) -> list[str]:
 def _fact(label: str, value: str, link: str | None) -> str:
     if link is not None and value == link and length(link) <= MAX_FACT_CHARS:
         return f'<a href="{escape_html(link)}">{escape(label)}</a>'
-    if label in COPIED:
+    if label in COPIED:  # in `code` Telegram links nothing by itself, and a tap copies it as it is
         return f"{label}: <code>{fit(value, MAX_FACT_CHARS, lambda text: escape_html(text, quote=False))}</code>"
     return f"{fit(label, MAX_FACT_CHARS, escape)}: {fit(value, MAX_FACT_CHARS, escape)}"
 

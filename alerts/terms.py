@@ -76,19 +76,23 @@ def find_new_terms(
 
 def _without_overlaps(found: Iterable[tuple[float, NewTerm]], seen: Mapping[str, int]) -> tuple[NewTerm, ...]:
     """The most surprising ones, none with a word of one before; what is said mostly in a pair stands in the pair."""
+    ranked = sorted(found, key=lambda each: (-each[0], each[1].term))
+    in_pair: dict[str, int] = {}  # by word; posts can be written to bring thousands of candidates
+    for _, new in ranked:
+        if " " in new.term:
+            for word in new.term.split():
+                in_pair[word] = max(in_pair.get(word, 0), new.seen)
     chosen: list[NewTerm] = []
-    pairs = [new for _, new in found if " " in new.term]
-
-    def is_told_by_a_pair(new: NewTerm) -> bool:
-        return " " not in new.term and any(
-            new.term in pair.term.split() and 4 * pair.seen >= 3 * seen[new.term] for pair in pairs
-        )
-
-    for _, new in sorted(found, key=lambda each: (-each[0], each[1].term)):
+    taken: set[str] = set()
+    for _, new in ranked:
         words = set(new.term.split())
-        if not is_told_by_a_pair(new) and all(words.isdisjoint(other.term.split()) for other in chosen):
+        is_told_by_a_pair = " " not in new.term and 4 * in_pair.get(new.term, 0) >= 3 * seen[new.term]
+        if not is_told_by_a_pair and words.isdisjoint(taken):
             chosen.append(new)
-    return tuple(chosen[:MAX_TERMS])
+            taken |= words
+            if len(chosen) == MAX_TERMS:
+                break
+    return tuple(chosen)
 
 
 def _may_be_name(term: str, symbol: str) -> bool:

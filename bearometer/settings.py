@@ -346,9 +346,13 @@ def _describe(item: dict[str, object]) -> str:
     if item["type"] == "extra_forbidden":
         return f"`{name}` is no setting"
     value = item.get("input")
-    shown = f" is {value!r:.60}" if isinstance(value, str | int | float | bool) and not _is_secret(name) else ""
+    # A text where a whole group belongs may be the group's secret.
+    is_shown = (
+        isinstance(value, str | int | float | bool) and not _is_secret(name) and name not in Settings.model_fields
+    )
+    shown = f" is {value!r:.60}" if is_shown else ""
     return f"`{name}`{shown}; {str(item['msg']).removeprefix('Value error, ')}"
 
 
 def _is_secret(name: str) -> bool:
-    return name.endswith(("url", "password", "key", "token", "secret"))
+    return name.endswith(("url", "password", "key", "token", "secret", "chat_id", "link_base"))

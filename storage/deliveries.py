@@ -187,10 +187,20 @@ def messages_of(connection: Connection, alert_id: str) -> list[SentMessage]:
 
 
 def resend(connection: Connection, ids: Collection[str], at: datetime) -> int:
-    """Have those of `ids` that were given up sent from `at` on, with all their attempts before them; how many."""
+    """Have those of `ids` that were given up sent from `at` on, with all their attempts before them; how many.
+
+    What is older than a sent end of its alert is left: it would open again what nothing closes any more.
+    """
+    later = deliveries.alias("later")
+    is_over = exists().where(
+        _same_alert_and_notifier(later),
+        later.c.number > deliveries.c.number,
+        later.c.reason == str(NotificationReason.RESOLVED),
+        later.c.status == "sent",
+    )
     again = (
         update(deliveries)
-        .where(deliveries.c.id.in_(ids), deliveries.c.status == "failed")
+        .where(deliveries.c.id.in_(ids), deliveries.c.status == "failed", ~is_over)
         .values(status="waiting", attempts=0, next_attempt_at=at)
     )
     return connection.execute(again).rowcount
@@ -231,8 +241,15 @@ def _dropped_before(notifier: str) -> Any:
 
 def _due(now: datetime, notifiers: Collection[str]) -> Select[Any]:
     earlier = deliveries.alias("earlier")
-    overtakes = exists().where(
-        _same_alert_and_notifier(earlier), earlier.c.status == "waiting", earlier.c.number < deliveries.c.number
+    is_before = (
+        earlier.c.notifier == deliveries.c.notifier,
+        earlier.c.status == "waiting",
+        earlier.c.number < deliveries.c.number,
+    )
+    # The beginning may stand among the others of a message about many.
+    tells_of_it = func.jsonb_path_query_array(earlier.c.others, text("'$[*].id'")).op("?")(deliveries.c.alert_id)
+    overtakes = exists().where(earlier.c.alert_id == deliveries.c.alert_id, *is_before) | exists().where(
+        earlier.c.others != text("'[]'::jsonb"), tells_of_it, *is_before
     )
     first = deliveries.alias("first")
     thread = (

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, or_, select, text
+from sqlalchemy import Connection, Engine, exists, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
@@ -65,13 +66,14 @@ class EvaluatorLease:
     def recent_alerts(self, ended_since: datetime) -> list[Alert]:
         """All alerts that are not over, and those resolved at `ended_since` or later; the oldest first."""
         table = tables.alerts
+        by_older = exists().where(tables.deliveries.c.alert_id == table.c.id, tables.deliveries.c.event_at.is_(None))
         query = (
-            select(table)
+            select(table, by_older.label("told_by_older"))
             .where(or_(table.c.state != str(AlertState.RESOLVED), table.c.resolved_at >= ended_since))
             .order_by(table.c.started_at, table.c.id)
         )
         with self.transaction() as connection:
-            return [alert_of(row) for row in connection.execute(query)]
+            return [_with_telling(alert_of(row), row.told_by_older) for row in connection.execute(query)]
 
     def poll(
         self, since: datetime, idle_after_seconds: float, *, every_label: bool = False, whole_posts: bool = False
@@ -177,3 +179,10 @@ class EvaluatorLease:
             self._lost = True
             self._connection.invalidate()
             raise
+
+
+def _with_telling(alert: Alert, told_by_older: bool) -> Alert:
+    """Versions up to schema 0004 did not note with an alert that people were told of it, only with the messages."""
+    if alert.told_at is not None or not told_by_older:
+        return alert
+    return replace(alert, told=alert.peak, told_at=alert.resolved_at or alert.fired_at)

@@ -164,7 +164,16 @@ def _open(path: Path | None, stack: ExitStack) -> tuple[IO[str], int | None]:
 @contextmanager
 def _written_whole(path: Path) -> Iterator[IO[str]]:
     """A file under another name until it is whole: an error leaves no half file, and an old one as it was."""
-    part = path.with_name(f".{path.name}.part")
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # a device or a pipe: nothing to keep whole
+            with path.open("w", encoding="utf-8", newline="") as file:
+                yield file
+            return
+        path = path.resolve()  # through a link, not over it
+        part = path.with_name(f".{path.name}.part")
+    except (OSError, ValueError) as error:
+        message = f"{plain(str(path))} cannot be written: {error}"
+        raise Misconfigured(message) from error
     try:
         with part.open("w", encoding="utf-8", newline="") as file:
             yield file

@@ -660,3 +660,44 @@ def test_a_poll_gives_mentions_of_every_label_and_whole_posts_where_they_are_ask
 def test_the_server_looks_whether_who_has_the_lease_is_still_there(lease: EvaluatorLease) -> None:
     with lease.transaction() as connection:
         assert connection.execute(text("SHOW client_connection_check_interval")).scalar_one() == "2s"
+
+
+def test_the_end_of_an_alert_waits_for_the_message_about_many_that_told_its_beginning(
+    store: AlertStore, lease: EvaluatorLease
+) -> None:
+    group = replace(delivery(alert("a1")), others=(alert("a2"),))
+    lease.commit(NOON, [alert("a1"), alert("a2")], [group])
+    lease.commit(NOON, [], [delivery(alert("a2"), reason=NotificationReason.RESOLVED)])
+    with store.claim_delivery(NOON, ["slack"]) as claimed:
+        assert claimed is not None and claimed.delivery.id == group.id
+        with store.claim_delivery(NOON, ["slack"]) as other:
+            assert other is None
+        claimed.failed("busy", NOON + HOUR)
+    with store.claim_delivery(NOON, ["slack"]) as claimed:
+        assert claimed is None
+
+
+def test_what_an_older_version_told_counts_as_told(lease: EvaluatorLease, engine: Engine) -> None:
+    old, untold = replace(alert("old"), told_at=None), replace(alert("untold"), told_at=None)
+    lease.commit(NOON, [old, untold], [delivery(old)])
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE deliveries SET event_at = NULL"))
+    known = {each.id: each for each in lease.recent_alerts(NOON)}
+    assert (known["old"].told_at, known["old"].told) == (old.fired_at, old.peak)
+    assert known["untold"].told_at is None
+
+
+def test_a_beginning_that_was_given_up_is_not_sent_again_after_the_end(
+    store: AlertStore, lease: EvaluatorLease
+) -> None:
+    beginning, end = delivery(alert()), delivery(alert(), reason=NotificationReason.RESOLVED)
+    lease.commit(NOON, [alert()], [beginning, end])
+    with store.claim_delivery(NOON, ["slack"]) as claimed:
+        assert claimed is not None
+        claimed.failed("no such channel", None)
+    assert store.resend([end.id], NOON) == 0
+    with store.claim_delivery(NOON, ["slack"]) as claimed:
+        assert claimed is not None and claimed.delivery.id == end.id
+        claimed.sent(NOON)
+    assert store.resend([beginning.id], NOON) == 0
+    assert [each.id for each in store.failed_deliveries(10)] == [beginning.id]

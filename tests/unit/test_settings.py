@@ -80,6 +80,14 @@ def test_a_secret_of_the_wrong_type_is_named_and_not_printed(name: str, tmp_path
     assert "424242" not in str(raised.value)
 
 
+@pytest.mark.parametrize("line", ['apprise = "slack://hunter2"', '[telegram]\nchat_id = "12:hunter2"'])
+def test_a_secret_in_the_wrong_place_is_not_printed(line: str, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(line)
+    with pytest.raises(Misconfigured, match=r"apprise|telegram\.chat_id") as raised:
+        load_settings(tmp_path / "settings.toml")
+    assert "hunter2" not in str(raised.value)
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().alerts.min_posts = 1  # type: ignore[misc]

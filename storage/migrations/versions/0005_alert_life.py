@@ -72,9 +72,12 @@ CREATE INDEX alert_actions_waiting ON alert_actions (number) WHERE applied_at IS
 CREATE INDEX alert_actions_alert ON alert_actions (alert_id);
 """
 
+# Locked in the order in which the stream's workers lock them: the other way round, one of both would be a deadlock's
+# victim after the long building of an index.
 STORED = """
-CREATE INDEX mentions_stored ON mentions (stored_xid);
+LOCK TABLE posts, mentions IN SHARE MODE;
 CREATE INDEX posts_stored ON posts (stored_xid);
+CREATE INDEX mentions_stored ON mentions (stored_xid);
 DROP INDEX mentions_negative_stored;
 """
 

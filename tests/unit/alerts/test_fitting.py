@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.discord import escape as escape_discord
-from alerts.fitting import fit, fit_lines, inert
+from alerts.fitting import fit, fit_fact, fit_lines, inert
 from alerts.slack import length
 from alerts.telegram import escape as escape_telegram
 from tests.sample_alerts import hostile_text
@@ -55,3 +55,11 @@ def test_a_name_an_address_a_command_and_a_function_look_the_same_and_are_dead(t
 @pytest.mark.parametrize("text", ["15.5 negative, 1 in 10^15", "BRK.B", "#earnings $AAPL", "a - b: c", "24 h"])
 def test_what_links_nowhere_stays_as_it_is(text: str) -> None:
     assert inert(text) == text
+
+
+@pytest.mark.parametrize("label", ["Alert", "Acknowledge", "Silence"])
+def test_what_people_copy_stays_as_it_is_unless_it_calls_somebody(label: str) -> None:
+    command = "bearometer alerts ack negative-spike:0700.HK:2026-03-02T14:05:00+00:00"
+    assert fit_fact(label, command, 200) == command
+    assert fit_fact("Sources", command, 200) == inert(command) != command
+    assert fit_fact(label, "ack <!channel>", 200) == inert("ack <!channel>")
