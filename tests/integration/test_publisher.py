@@ -208,7 +208,8 @@ def own_broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def own_kafka(own_broker: Broker) -> KafkaSettings:
-    settings = KafkaSettings(servers=own_broker.address, partitions=2, idempotence=False, connect_timeout_seconds=5.0)
+    # As many as the broker gives a topic that it makes by itself: after its restart a producer may ask for it first.
+    settings = KafkaSettings(servers=own_broker.address, partitions=4, idempotence=False, connect_timeout_seconds=5.0)
     create_topics(settings)
     return settings
 
