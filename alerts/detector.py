@@ -9,45 +9,30 @@ those who speak, speak worse) and all of them (VOLUME). Each is looked at in win
    (`alerts.past`, `alerts.rhythm`). Counts are negative binomial (Gamma-Poisson), shares Beta-binomial.
 2. *Surprise*: how many windows a week reach what was seen, if that were all (`alerts.surprise`).
 3. *Calibration*: how many bursts a week were at least as surprising in truth (`alerts.tail`).
-4. *Fusion*: the mean of the lengths' logarithms, calibrated once more on the symbol's own bursts of it. A burst that
-   shows at several lengths is rarer than one that shows at a single one, and chance seldom does that.
+4. *Fusion*: the mean of the lengths' logarithms, calibrated once more (`alerts.fusion`).
 
 The numbers were chosen on plateaus over five series of the Numenta Anomaly Benchmark and on simulated streams; README
 and `alerts.simulate` say how.
 """
 
-import math
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
 
+from alerts.fusion import DULLEST, LOG_NEWS, MOST_A_YEAR, Fusion
 from alerts.past import FIRST_DAY, KEPT, LENGTHS, CountPast, SharePast
 from alerts.rhythm import BINS_AN_HOUR, Rhythm
 from alerts.rules import SCALES
-from alerts.surprise import count_crossings, count_high, share_crossings, share_high
-from alerts.tail import Tail
+from alerts.surprise import count_crossings, count_high, share_crossings
 from alerts.windows import Windows
 from bearometer.alert import Measure
 
-__all__ = ["DEFAULT_PRIOR", "Detector", "Finding", "Prior"]
+__all__ = ["DEFAULT_PRIOR", "Detector", "Finding", "InWindow", "Prior"]
 
-WEEKS_A_YEAR = 365.25 / 7
-NEWS = 3.5
-"""The threshold of the bursts: the model says that chance brings one every other day."""
-LOG_NEWS = math.log(NEWS)
-NEWS_WEIGHT = 4.0
-"""Bursts that the model's word weighs against the symbol's own."""
-DULLEST = -1.0
-"""A length of window that is not strange at all takes this much from the mean of the logarithms, and not more."""
-FUSED = {1: (NEWS, 1.0), 2: (2.3, 0.85), 3: (1.5, 0.75), 4: (1.5, 0.68)}
-"""By the number of lengths: bursts a week whose mean logarithm is over 0, and the mean height of their peaks, on
-simulated streams of 2 posts a day to 50 a minute. A mean of several is less often high than a single one."""
-FUSED_WEIGHT = 40.0
-"""Bursts that this weighs against the symbol's own. A symbol with much real news should not grow deaf to it soon."""
 RELEARN_HOURS = 72
 """After so many hours in a row in which the day was too high to be believed, it is believed."""
-MOST_A_YEAR = 365.25 * FIRST_DAY
-"""Stands for "always"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +52,32 @@ class Prior:
 DEFAULT_PRIOR = Prior()
 
 
+class InWindow(NamedTuple):
+    """What is found in the window of one length."""
+
+    scale: str
+    seen: float
+    """What was counted in it; of SHARE, the negative part of the posts (0 where there were none)."""
+    of: int | None
+    """Of SHARE, the number of posts in it."""
+    expected: float
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How strange one measure is at the end of a bin, and at which length of window most."""
+    """How strange one measure is at the end of a bin."""
 
     measure: Measure
-    scale: str
-    """The length of window that is strangest."""
-    seen: float
-    """What was counted in that window; of SHARE, the negative part of the posts (0 where there were none)."""
-    of: int | None
-    """Of SHARE, the number of posts in the window."""
-    expected: float
-    high: float
-    """What is exceeded once in a hundred such windows."""
+    windows: tuple[InWindow, ...]
+    """Of each length that was looked at, the strangest first; those in which nothing is strange last, the longest
+    before."""
     per_year: float
     """Bursts at least as strange, all lengths together, that the symbol's own past would bring in a year by chance."""
+
+    @property
+    def strangest(self) -> InWindow:
+        """The first of `windows`."""
+        return self.windows[0]
 
 
 class Detector:
@@ -207,33 +202,6 @@ def _places(scales: Collection[str]) -> tuple[int, ...]:
     return places
 
 
-class _Fusion:
-    """From the surprises at several lengths to bursts a year."""
-
-    __slots__ = ("_first", "_fused", "_tails")
-
-    def __init__(self, first_bin: int) -> None:
-        self._first = first_bin
-        self._tails = tuple(Tail(first_bin, NEWS, NEWS_WEIGHT) for _ in LENGTHS)
-        self._fused: dict[tuple[int, ...], Tail] = {}
-
-    def per_year(self, bin: int, places: tuple[int, ...], surprises: Sequence[float], *, teaches: bool) -> float:
-        """`surprises` are heights over the threshold NEWS, one for each place; a bin without posts teaches nothing."""
-        total = 0.0
-        for place, surprise in zip(places, surprises, strict=True):
-            height = surprise
-            if surprise > 0:
-                height = LOG_NEWS - self._tails[place].look(bin, surprise, teaches=teaches)
-            total += max(DULLEST, height)
-        per_week, steepness = FUSED[len(places)]
-        height = total / len(places) / steepness
-        if height > 0:
-            if places not in self._fused:
-                self._fused[places] = Tail(self._first, per_week, FUSED_WEIGHT)
-            return math.exp(self._fused[places].look(bin, height, teaches=teaches)) * WEEKS_A_YEAR
-        return min(MOST_A_YEAR, per_week * math.exp(-height) * WEEKS_A_YEAR)
-
-
 class _Counted:
     """The negative mentions, or all of them."""
 
@@ -243,7 +211,7 @@ class _Counted:
         self.measure = measure
         self._pasts = tuple(CountPast(bins, per_day, shape) for bins in LENGTHS)
         self._rhythm = Rhythm()
-        self._fusion = _Fusion(first_bin)
+        self._fusion = Fusion(first_bin)
 
     def expected(self, bin: int, place: int) -> tuple[float, float]:
         past = self._pasts[place]
@@ -252,19 +220,16 @@ class _Counted:
 
     def find(self, bin: int, places: tuple[int, ...], windows: Windows, is_warm: bool) -> Finding:
         sums = windows.negative if self.measure is Measure.COUNT else windows.posts
-        means = {each: self._pasts[each].flat * self._rhythm.over(bin, LENGTHS[each]) for each in places}
-        surprises = []
-        strangest, place = -math.inf, places[-1]
-        for each, mean in means.items():
-            surprise = DULLEST
-            if sums[each] > mean:
-                surprise = LOG_NEWS - count_crossings(sums[each], mean, self._pasts[each].spread, LENGTHS[each])
-                if surprise > strangest:
-                    strangest, place = surprise, each
+        surprises, found = [], []
+        for place in places:
+            past, seen, surprise = self._pasts[place], sums[place], DULLEST
+            mean = past.flat * self._rhythm.over(bin, past.bins)
+            if seen > mean:
+                surprise = LOG_NEWS - count_crossings(seen, mean, past.spread, past.bins)
             surprises.append(surprise)
-        high = count_high(means[place], self._pasts[place].spread)
+            found.append((surprise, place, InWindow(_NAMES[place], seen, None, mean)))
         per_year = self._fusion.per_year(bin, places, surprises, teaches=windows.has(bin)) if is_warm else MOST_A_YEAR
-        return Finding(self.measure, _NAMES[place], sums[place], None, means[place], high, per_year)
+        return Finding(self.measure, _ranked(found), per_year)
 
     def teach(self, hour: int, known: int, windows: Windows, in_full: bool) -> bool:
         """An hour is over, and the windows end with it; whether the day was too high to be believed."""
@@ -307,31 +272,19 @@ class _Share:
 
     def __init__(self, first_bin: int, share: float, weight: float) -> None:
         self._pasts = tuple(SharePast(bins, share, weight) for bins in LENGTHS)
-        self._fusion = _Fusion(first_bin)
+        self._fusion = Fusion(first_bin)
 
     def find(self, bin: int, places: tuple[int, ...], windows: Windows, is_warm: bool) -> Finding:
-        surprises = []
-        strangest, place = -math.inf, places[-1]
-        for each in places:
-            surprise = DULLEST
-            past, negative, posts = self._pasts[each], windows.negative[each], windows.posts[each]
+        surprises, found = [], []
+        for place in places:
+            past, negative, posts, surprise = self._pasts[place], windows.negative[place], windows.posts[place], DULLEST
             if negative > past.share * posts:
                 surprise = LOG_NEWS - share_crossings(negative, posts, past.share, past.spread, past.bins)
-                if surprise > strangest:
-                    strangest, place = surprise, each
             surprises.append(surprise)
-        past, posts = self._pasts[place], windows.posts[place]
-        return Finding(
-            measure=Measure.SHARE,
-            scale=_NAMES[place],
-            seen=windows.negative[place] / posts if posts else 0.0,
-            of=round(posts),
-            expected=past.share,
-            high=share_high(posts, past.share, past.spread),
-            per_year=self._fusion.per_year(bin, places, surprises, teaches=windows.has(bin))
-            if is_warm
-            else MOST_A_YEAR,
-        )
+            share = negative / posts if posts else 0.0
+            found.append((surprise, place, InWindow(_NAMES[place], share, round(posts), past.share)))
+        per_year = self._fusion.per_year(bin, places, surprises, teaches=windows.has(bin)) if is_warm else MOST_A_YEAR
+        return Finding(Measure.SHARE, _ranked(found), per_year)
 
     def teach(self, known: int, windows: Windows, in_full: bool) -> None:
         for place, past in enumerate(self._pasts):
@@ -346,3 +299,11 @@ class _Share:
 
 
 _NAMES = tuple(name for length in LENGTHS for name, bins in SCALES.items() if bins == length)
+
+
+def _ranked(found: list[tuple[float, int, InWindow]]) -> tuple[InWindow, ...]:
+    found.sort(key=_RANK, reverse=True)
+    return tuple(each[2] for each in found)
+
+
+_RANK = itemgetter(0, 1)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from alerts.journal import Journal, Watching
 from alerts.lifecycle import acknowledge, end_is_untold, hold, resolve
-from alerts.monitor import Notice
+from alerts.monitor import Notice, watches_whole_posts
 from alerts.rules import RuleSet
 from alerts.tell import FOR_WHO_WAS_TOLD, Held, address, hold_back
 from bearometer.alert import Acknowledgement, Alert, Delivery, Evidence, NotificationReason, Silence
@@ -27,7 +27,8 @@ TICKS_PER_COMMIT = 1_000
 SECONDS_PER_COMMIT = 0.5
 """A backlog is worked off in steps of this size, each committed: what a crash can cost is a fraction of a second."""
 CAP_PERIOD = timedelta(hours=1)
-LEAST_STEP = timedelta(minutes=5)
+TICK = timedelta(minutes=5)
+"""Of the monitor."""
 WORDS_PERIOD = timedelta(days=1)
 END_KEPT = timedelta(days=7)
 """An end that could not be told for so long is not told any more."""
@@ -54,9 +55,9 @@ class WatchReport:
     watermark: datetime | None
     """How far event time has come in the stores; None when nothing was stored yet."""
     as_of: datetime | None
-    """How far it was evaluated: the last tick before the watermark; None while that is None."""
-    negatives: int
-    """Negative mentions that were new."""
+    """How far it was evaluated: the last tick up to the watermark; None while that is None."""
+    mentions: int
+    """Those that were new."""
     fired: int
     resolved: int
 
@@ -88,7 +89,7 @@ class Evaluator:
         self._notifiers = policy.notifiers
         self._clock = clock
         self._find_evidence = find_evidence
-        self._step = max(timedelta(seconds=settings.step_seconds), LEAST_STEP)
+        self._whole_posts = watches_whole_posts(policy.rules)
         self._silences: Sequence[Silence] = ()
         self._ends = {alert.id: alert for alert in ended if end_is_untold(alert)} if settings.notify_resolved else {}
         """Alerts that are over and whose end was held back so far."""
@@ -103,12 +104,12 @@ class Evaluator:
     def poll(self, stop: threading.Event) -> WatchReport:
         """Take in what is new and what people did, and evaluate up to the watermark or until `stop` is set."""
         self._words = None
-        poll = self._journal.poll(self._since, self._settings.idle_partition_seconds)
+        poll = self._journal.poll(self._since, self._settings.idle_partition_seconds, whole_posts=self._whole_posts)
         self._silences = self._journal.silences()
-        self._monitor.add(poll.negatives)
+        self._monitor.add(poll.mentions)
         found = self._act()
-        # Posts of the watermark's very moment may still come: many data sets have dates and no times.
-        until = None if poll.watermark is None else poll.watermark - timedelta(microseconds=1)
+        # A tick at the watermark is of what was before it: posts of that very moment, which may still come, are not.
+        until = poll.watermark
         while until is not None and not stop.is_set():
             notices = self._go_on(until)
             if notices is None:
@@ -120,7 +121,7 @@ class Evaluator:
         return WatchReport(
             watermark=poll.watermark,
             as_of=self._monitor.as_of,
-            negatives=len(poll.negatives),
+            mentions=len(poll.mentions),
             fired=sum(n.reason is NotificationReason.FIRING and n.alert.fired_at == n.alert.told_at for n in found),
             resolved=sum(n.reason is NotificationReason.RESOLVED for n in found),
         )
@@ -155,7 +156,7 @@ class Evaluator:
             self._monitor.advance(until, 0)
             return None if self._monitor.as_of is None else ()
         # An open alert is looked at on every tick; ends that wait to be told must be brought up as often.
-        advance = self._monitor.advance(min(until, reached + self._step) if self._ends else until, 1)
+        advance = self._monitor.advance(min(until, reached + TICK) if self._ends else until, 1)
         at = self._monitor.as_of
         if at is None or at == reached:
             return None

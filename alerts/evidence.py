@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from alerts.repeats import choose_posts, fold
@@ -48,10 +48,8 @@ def gather(stored: Stored, watching: Watching, alert: Alert, find_words: FindWor
     """
     peak = alert.peak
     chart = watching.chart(alert.symbol, peak.end)
-    # Windows are open at the left and closed at the right; the store's intervals are the other way round.
-    start, end = peak.start + timedelta(microseconds=1), peak.end + timedelta(microseconds=1)
     try:
-        said = stored.evidence(alert.symbol, start, end, every_label=peak.measure is Measure.VOLUME)
+        said = stored.evidence(alert.symbol, peak.start, peak.end, every_label=peak.measure is Measure.VOLUME)
     except Unavailable:
         raise
     except Transient as error:

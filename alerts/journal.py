@@ -6,7 +6,7 @@ from typing import Protocol
 
 from alerts.monitor import Advance
 from bearometer.alert import Alert, Delivery, Evidence, Silence
-from bearometer.mention import NegativeMention
+from bearometer.mention import SeenMention
 from storage.lease import Action, Poll
 
 __all__ = ["Journal", "Watching"]
@@ -15,8 +15,8 @@ __all__ = ["Journal", "Watching"]
 class Journal(Protocol):
     """What the evaluator reads and writes: the lease, storage/lease.py."""
 
-    def poll(self, since: datetime, idle_after_seconds: float) -> Poll:
-        """How far event time has come, and the mentions that are new."""
+    def poll(self, since: datetime, idle_after_seconds: float, *, whole_posts: bool) -> Poll:
+        """How far event time has come, and the new mentions; with `whole_posts` of topics and the market too."""
         ...
 
     def silences(self) -> Sequence[Silence]:
@@ -55,7 +55,7 @@ class Watching(Protocol):
         """The tick up to which everything was looked at."""
         ...
 
-    def add(self, negatives: Iterable[NegativeMention]) -> None:
+    def add(self, mentions: Iterable[SeenMention]) -> None:
         """Make mentions known."""
         ...
 

@@ -238,7 +238,7 @@ def _link(alert: Alert, settings: AlertSettings) -> str | None:
 def _origin(alert: Alert, settings: AlertSettings) -> list[tuple[str, str]]:
     """What has found it."""
     rule = f"{plain(alert.rule, MAX_RULE_CHARS)} ({alert.severity})"
-    if alert.rule == DEFAULT_RULE:
+    if alert.rule == DEFAULT_RULE and settings.rules is None:
         rule += f": {false_alert_budget(settings.false_alerts_per_symbol_year)}"
     facts = [("Rule", rule)]
     if alert.evidence and alert.evidence.models:

@@ -1,17 +1,13 @@
-"""When a count of negative mentions is a spike: the threshold from a budget of false alarms."""
+"""How unlikely a spike is, and which of two is the stranger."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from alerts.baseline import Baseline
 from bearometer.alert import Spike
-from bearometer.settings import AlertSettings
 
-__all__ = ["Look", "false_alerts_per_year", "is_less_likely", "look_at", "threshold", "yearly"]
+__all__ = ["Look", "is_less_likely", "yearly"]
 
 YEAR = timedelta(days=365.25)
-CLEAREST = 0.5
-"""An alert clears at the latest when the count is no longer above what is usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,35 +21,15 @@ class Look:
     """Likely enough to end one."""
 
 
-def threshold(count: int, window: timedelta, false_alerts_per_symbol_year: float) -> float:
-    """The p-value at or under which `count` in a window is a spike.
-
-    Windows slide, so "p <= budget / windows per year" would be too many alarms: one burst more or less is looked
-    at again and again. What costs is a *crossing*: an arrival that lifts the window's count from k-1 to k. With
-    arrivals at rate x given the count, crossings of k come at E[x | X = k-1] · P(X = k-1) per window length. For
-    the Poisson this is mean · P(k-1) = k · P(X = k). For the negative binomial, whose rate given X = k-1 has the
-    mean (r+k-1) · mean / (r+mean), it is (r+k-1) · mean / (r+mean) · P(k-1) = k · P(X = k) as well. So with N
-    windows per year
-
-        false alerts per year  =  N · k · P(X = k)  <=  N · k · P(X >= k)  =  N · k · p
-
-    and asking for N · k · p <= budget keeps to the budget however often the window is looked at. It errs on the
-    quiet side: P(X >= k) > P(X = k), counts are whole, minimum posts and the cool-down only take away.
-    """
-    return min(CLEAREST, false_alerts_per_symbol_year * (window / YEAR) / max(1, count))
-
-
-def false_alerts_per_year(spike: Spike) -> float:
-    """How many spikes as unlikely as this one a year the symbol's past would bring by chance.
-
-    The inverse is the odds in words: 0.1 means about once in ten years.
-    """
-    return YEAR / (spike.end - spike.start) * max(1, spike.negative) * spike.p_value
-
-
 def yearly(spike: Spike) -> float:
-    """How many spikes as strange as this one its symbol's past would bring in a year by chance, as well as is known."""
-    return spike.per_year if spike.per_year is not None else false_alerts_per_year(spike)
+    """How many spikes as strange as this one its symbol's past would bring in a year by chance, as well as is known.
+
+    The inverse is the odds in words: 0.1 means about once in ten years. A spike that older versions found has only a
+    probability: windows a year, times crossings of the count in each (`alerts.surprise`).
+    """
+    if spike.per_year is not None:
+        return spike.per_year
+    return YEAR / (spike.end - spike.start) * max(1, spike.negative) * spike.p_value
 
 
 def is_less_likely(spike: Spike, than: Spike, factor: float = 1.0) -> bool:
@@ -67,37 +43,3 @@ def is_less_likely(spike: Spike, than: Spike, factor: float = 1.0) -> bool:
     else:
         mine, other = spike.per_year, than.per_year
     return mine < other and mine * factor <= other
-
-
-def look_at(
-    *,
-    symbol: str,
-    end: datetime,
-    window: timedelta,
-    negative: int,
-    authors: int,
-    baseline: Baseline,
-    warm: bool,
-    settings: AlertSettings,
-) -> Look:
-    """Judge `negative` distinct negative mentions by `authors` authors in the window that ends at `end`.
-
-    A baseline that is not `warm` (it knows too little of the past) never makes a spike.
-    """
-    p_value = baseline.p_value(negative)
-    limit = threshold(negative, window, settings.false_alerts_per_symbol_year)
-    spike = Spike(
-        symbol=symbol,
-        start=end - window,
-        end=end,
-        negative=negative,
-        expected=baseline.expected,
-        p_value=p_value,
-        authors=authors,
-    )
-    enough = negative >= settings.min_posts and authors >= settings.min_authors
-    return Look(
-        spike=spike,
-        over=warm and enough and negative > baseline.expected and p_value <= limit,
-        quiet=p_value > min(CLEAREST, limit * settings.clear_factor),
-    )

@@ -1,16 +1,17 @@
 """How often chance alone lifts a window to what was seen: rates of crossings, as logarithms.
 
 Windows slide, so a burst is looked at again and again; what costs is a *crossing*, an arrival that lifts the window
-from k-1 to k. For Poisson and negative binomial counts crossings of k come k · P(X = k) times per window length
-(`alerts.spike.threshold` has the derivation; it is Aldous's Poisson clumping heuristic, 1989, for sliding sums). A
-window is looked at only once a bin, though, so there are at most J · P(X >= k) in a window of J bins; past the mean,
-P(X >= k) <= P(X = k) / (1 - ratio) with the ratio of P(X = k+1) to P(X = k), which falls with k. The smaller of the
-two is taken.
+from k-1 to k. With arrivals at rate x given the count, crossings of k come E[x | X = k-1] · P(X = k-1) times per window
+length. For the Poisson this is mean · P(k-1) = k · P(X = k). For the negative binomial, whose rate given X = k-1 has
+the mean (r+k-1) · mean / (r+mean), it is k · P(X = k) as well. (This is Aldous's Poisson clumping heuristic, 1989, for
+sliding sums.) A window is looked at only once a bin, though, so there are at most J · P(X >= k) in a window of J bins;
+past the mean, P(X >= k) <= P(X = k) / (1 - ratio) with the ratio of P(X = k+1) to P(X = k), which falls with k. The
+smaller of the two is taken.
 """
 
 from math import lgamma, log, sqrt
 
-__all__ = ["BINS_A_WEEK", "count_crossings", "count_high", "share_crossings", "share_high"]
+__all__ = ["BINS_A_WEEK", "count_crossings", "count_high", "share_crossings"]
 
 BINS_A_WEEK = 2016
 CLOSEST = 0.001
@@ -60,14 +61,6 @@ def share_crossings(negative: float, posts: float, share: float, spread: float, 
 def count_high(mean: float, spread: float) -> float:
     """What a count exceeds once in a hundred windows: Wilson and Hilferty's cube (1931), on a Gamma of its moments."""
     return mean * _cube(mean / (1 + spread * mean))
-
-
-def share_high(posts: float, share: float, spread: float) -> float:
-    """What the negative share of so many posts exceeds once in a hundred times; the share itself of no posts."""
-    if posts <= 0:
-        return share
-    variance = share * (1 - share) * (1 + (posts - 1) * spread) / posts
-    return min(1.0, share * _cube(share * share / variance))
 
 
 def _cube(shape: float) -> float:

@@ -79,13 +79,13 @@ def _open_evaluation(lease: EvaluatorLease, policy: Policy, clock: Clock, find_w
     as_of = lease.as_of()
     since, alerts = BEGINNING, list[Alert]()
     if as_of is not None:
-        since = first_needed(as_of, settings)
+        since = first_needed(as_of, settings.history_days)
         cooldown = timedelta(seconds=max((rule.cooldown_seconds for rule in rules.rules), default=0))
         alerts = lease.recent_alerts(as_of - max(cooldown, END_KEPT))
-    monitor = Monitor(settings, as_of, alerts, rules)
+    monitor = Monitor(rules, settings.history_days, as_of, alerts)
 
     def find_evidence(alert: Alert, has_time: bool) -> Evidence:
         return gather(lease, monitor, alert, find_words if has_time else None)
 
-    log.info("evaluating from %s on", "the first negative mention" if as_of is None else as_of.isoformat())
+    log.info("evaluating from %s on", "the first mention" if as_of is None else as_of.isoformat())
     return Evaluator(lease, monitor, policy, clock, find_evidence, since=since, ended=alerts)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from alerts.deliver import run_delivery
 from alerts.route import build_notifiers
+from alerts.rule_file import load_rules
 from alerts.watch import run_watch
 from alerts.words import WordFinder, load_onnx
 from bearometer.clock import Clock
@@ -30,6 +31,7 @@ def run_alerts(settings: Settings, clock: Clock, stop: threading.Event) -> None:
 
     Raises Unavailable or Misconfigured at once when the database or the settings are not ready.
     """
+    rules = load_rules(settings.alerts)
     engine = open_database(settings.postgres)
     store = AlertStore(engine)
     notifiers = {notifier.name: notifier for notifier in build_notifiers(settings, clock)}
@@ -56,6 +58,7 @@ def run_alerts(settings: Settings, clock: Clock, stop: threading.Event) -> None:
                     clock,
                     stop,
                     find_words=finder.find if seconds > 0 else None,
+                    rules=rules,
                 ),
                 "delivery": lambda: run_delivery(store, notifiers, settings.alerts, clock, stop),
             },

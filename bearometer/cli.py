@@ -11,6 +11,7 @@ import typer
 from bearometer import __version__
 from bearometer.commands import (
     alerts,
+    backtest,
     demo,
     detect,
     distil,
@@ -24,6 +25,7 @@ from bearometer.commands import (
     models,
     notify,
     replay,
+    rules,
     score,
     silences,
     store,
@@ -69,6 +71,8 @@ def build_cli() -> typer.Typer:
         label,
         drift,
         detect,
+        rules,
+        backtest,
         doctor,
     ):
         subject.register(app)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from bearometer.post import Post
 
-__all__ = ["LABELS", "WHOLE", "Label", "Mention", "NegativeMention", "Scored", "SeenMention", "Sentiment", "likeliest"]
+__all__ = ["LABELS", "WHOLE", "Label", "Mention", "Scored", "SeenMention", "Sentiment", "likeliest"]
 
 Label = Literal["negative", "neutral", "positive"]
 LABELS: tuple[Label, ...] = ("negative", "neutral", "positive")
@@ -68,17 +68,6 @@ class Scored:
     def topic(self) -> str | None:
         """The likeliest topic, if the model knows topics."""
         return likeliest(self.topics)
-
-
-@dataclass(frozen=True, slots=True)
-class NegativeMention:
-    """The part of a mention with the label `negative` that the detector needs."""
-
-    symbol: str
-    post_id: str
-    published_at: datetime
-    fingerprint: str
-    author: str | None
 
 
 @dataclass(frozen=True, slots=True)

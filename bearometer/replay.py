@@ -16,7 +16,6 @@ from bearometer.clock import Clock
 from bearometer.errors import Failed
 from bearometer.progress import count_missing
 from bearometer.settings import Settings
-from bearometer.window import parse_window
 from ingest.dead_letters import count_dead_letters
 from ingest.publisher import Publisher
 from ingest.source import Source, Unreadable
@@ -25,6 +24,10 @@ from storage.alerts import AlertStore
 from storage.posts import PostStore, StoredCounts
 
 __all__ = ["Published", "ReplaySummary", "Watcher", "publish_source", "replay_through", "show_reading", "summarise"]
+
+LONGEST_WINDOW = timedelta(days=1)
+TICK = timedelta(minutes=5)
+"""Event time is looked at in steps of this (`alerts.monitor`)."""
 
 _LOOK_SECONDS = 0.1
 _STALLED_SECONDS = 120.0
@@ -100,7 +103,7 @@ def publish_source(
     Event time is then moved on past the last post, so far that a spike in the last hours is seen to its end; on a topic
     that is `shared` with live sources not past the present, or all that these say would be late.
     """
-    beyond = 2 * parse_window(settings.alerts.window) + timedelta(seconds=settings.alerts.clear_seconds)
+    beyond = 2 * LONGEST_WINDOW + timedelta(seconds=settings.alerts.clear_seconds)
     present = clock.now()
 
     def last_heartbeat(newest: datetime) -> datetime:
@@ -161,7 +164,6 @@ class Watcher:
 
     def __init__(self, settings: Settings, posts: PostStore, alerts: AlertStore, clock: Clock) -> None:
         self._topic = settings.kafka.topic
-        self._step_seconds = settings.alerts.step_seconds
         self._posts = posts
         self._alerts = alerts
         self._clock = clock
@@ -199,7 +201,7 @@ class Watcher:
             pause(_LOOK_SECONDS)
 
     def _has_reached(self, until: datetime | None, as_of: datetime | None) -> bool:
-        return until is None or (as_of is not None and as_of >= until - timedelta(seconds=self._step_seconds))
+        return until is None or (as_of is not None and as_of >= until - TICK)
 
 
 def summarise(

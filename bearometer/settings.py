@@ -141,15 +141,13 @@ class ModelSettings(_Group):
 class AlertSettings(_Group):
     """When people are told."""
 
-    window: Literal["1h", "24h"] = Field("24h", description="length of the window in which negatives count")
-    step_seconds: int = Field(300, ge=60, description="how often, in event time, windows are looked at")
+    rules: Path | None = Field(None, description="a file of rules; one rule for all symbols when missing")
     false_alerts_per_symbol_year: float = Field(
         0.05, gt=0, le=365, description="expected false alerts per symbol and year"
     )
-    half_life_days: float = Field(14.0, gt=0, description="how fast a symbol's past is forgotten")
     history_days: int = Field(90, ge=7, description="how much of the past is looked at")
-    min_posts: int = Field(5, ge=1, description="distinct negative posts that an alert needs")
-    min_authors: int = Field(3, ge=1, description="distinct authors that an alert needs")
+    min_posts: int = Field(5, ge=1, description="distinct negative posts that an alert needs, in one of its windows")
+    min_authors: int = Field(3, ge=1, description="distinct authors that an alert needs, in the same window")
     pending_seconds: int = Field(0, ge=0, description="how long a spike must last before people are told")
     clear_factor: float = Field(
         100.0, ge=1, description="an alert clears when the odds are this many times better than its threshold"

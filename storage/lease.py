@@ -75,16 +75,13 @@ class EvaluatorLease:
         with self.transaction() as connection:
             return [_with_telling(alert_of(row), row.told_by_older) for row in connection.execute(query)]
 
-    def poll(
-        self, since: datetime, idle_after_seconds: float, *, every_label: bool = False, whole_posts: bool = False
-    ) -> Poll:
+    def poll(self, since: datetime, idle_after_seconds: float, *, whole_posts: bool = False) -> Poll:
         """The watermark, and the mentions committed since the poll before, in one snapshot.
 
-        The first poll gives every negative mention with published_at >= `since`; each later one those committed
-        since, late ones (before `since`) too: over the life of the lease each mention exactly once, in event time's
-        order within a poll. `every_label` gives the others too, as `mentions`; `whole_posts` adds to `mentions` each
-        post once for MARKET and once for its topic's key. Ask for the same at each poll: what one did not ask for,
-        no later one brings.
+        The first poll gives every mention with published_at >= `since`; each later one those committed since, late
+        ones (before `since`) too: over the life of the lease each mention exactly once, in event time's order within
+        a poll. `whole_posts` adds each post once for MARKET and once for its topic's key. Ask for the same at each
+        poll: what one did not ask for, no later one brings.
 
         The watermark is never ahead of the mentions: both are of the same snapshot, and a post and the progress past
         it are of the same transaction. It is the least `newest_at` of the partitions, without those whose progress
@@ -93,9 +90,7 @@ class EvaluatorLease:
         """
         with self.transaction(snapshot=True) as connection:
             snapshot = read_snapshot(connection)
-            poll = read_poll(
-                connection, self._seen, since, idle_after_seconds, every_label=every_label, whole_posts=whole_posts
-            )
+            poll = read_poll(connection, self._seen, since, idle_after_seconds, whole_posts=whole_posts)
         self._seen = snapshot
         return poll
 

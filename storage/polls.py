@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from bearometer.mention import NegativeMention, SeenMention
+from bearometer.mention import SeenMention
 
 __all__ = ["Poll", "read_poll", "read_snapshot"]
 
@@ -21,8 +21,7 @@ WHERE updated_at >= (SELECT max(updated_at) FROM progress) - make_interval(secs 
 """)
 
 COLUMNS = "symbol, post_id, published_at, fingerprint, author, source, label"
-NEGATIVE = f"SELECT {COLUMNS} FROM mentions WHERE label = 'negative'"
-ALL = f"SELECT {COLUMNS} FROM mentions WHERE true"
+MENTIONS = f"SELECT {COLUMNS} FROM mentions WHERE true"
 # The keys of topic_key and MARKET, bearometer/post.py.
 WHOLE_POSTS = """
 SELECT key.symbol, id AS post_id, published_at, fingerprint, author, source, label
@@ -44,9 +43,7 @@ class Poll:
     """What one look at the stores gives: how far event time has come, and the mentions that are new."""
 
     watermark: datetime | None
-    negatives: tuple[NegativeMention, ...]
-    mentions: tuple[SeenMention, ...] = ()
-    """Those of every label, `negatives` among them; empty where they were not asked for."""
+    mentions: tuple[SeenMention, ...]
 
 
 def read_snapshot(connection: Connection) -> str:
@@ -61,27 +58,16 @@ def read_poll(
     since: datetime,
     idle_after_seconds: float,
     *,
-    every_label: bool,
     whole_posts: bool,
 ) -> Poll:
     """What is to be seen now and was not in the snapshot `seen`; without one, all published at `since` or later."""
     watermark = connection.execute(WATERMARK, {"idle_after_seconds": idle_after_seconds}).scalar_one()
     new = FIRST if seen is None else LATER
-    sources = [ALL if every_label else NEGATIVE, *([WHOLE_POSTS] if whole_posts else [])]
+    sources = [MENTIONS, *([WHOLE_POSTS] if whole_posts else [])]
     statement = " UNION ALL ".join(source + new for source in sources) + "\nORDER BY published_at, post_id, symbol"
     parameters: dict[str, Any] = {"since": since} if seen is None else {"seen": seen}
-    negatives: list[NegativeMention] = []
-    mentions: list[SeenMention] = []
-    for mention in _read(connection, statement, parameters):
-        if every_label or whole_posts:
-            mentions.append(mention)
-        if mention.negative and mention.symbol[:1] not in "*#":
-            negatives.append(
-                NegativeMention(
-                    mention.symbol, mention.post_id, mention.published_at, mention.fingerprint, mention.author
-                )
-            )
-    return Poll(None if watermark is None else watermark.astimezone(UTC), tuple(negatives), tuple(mentions))
+    mentions = tuple(_read(connection, statement, parameters))
+    return Poll(None if watermark is None else watermark.astimezone(UTC), mentions)
 
 
 def _read(connection: Connection, statement: str, parameters: dict[str, Any]) -> Iterator[SeenMention]:

@@ -38,7 +38,7 @@ class MemoryJournal:
     commits_left: int | None = None
     """After so many more the connection is lost."""
 
-    def poll(self, since: datetime, idle_after_seconds: float) -> Poll:
+    def poll(self, since: datetime, idle_after_seconds: float, *, whole_posts: bool) -> Poll:
         return Poll(self.watermark, ())
 
     def silences(self) -> list[Silence]:

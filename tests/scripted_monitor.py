@@ -9,7 +9,7 @@ from alerts.monitor import Advance, Notice
 from alerts.rules import Rule
 from alerts.spike import Look
 from bearometer.alert import Alert, AlertState, Evidence, Spike
-from bearometer.mention import NegativeMention
+from bearometer.mention import SeenMention
 
 __all__ = ["KINDS", "START", "STEP", "Script", "ScriptedMonitor"]
 
@@ -32,8 +32,8 @@ class ScriptedMonitor:
     as_of: datetime | None = None
     latest: dict[str, Alert] = field(default_factory=dict)
 
-    def add(self, negatives: Iterable[NegativeMention]) -> None:
-        assert not list(negatives)
+    def add(self, mentions: Iterable[SeenMention]) -> None:
+        assert not list(mentions)
 
     def open_alerts(self) -> list[Alert]:
         alerts = [alert for alert in self.latest.values() if alert.state is not AlertState.RESOLVED]

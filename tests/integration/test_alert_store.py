@@ -197,18 +197,19 @@ def test_the_first_poll_gives_the_past_and_each_later_one_what_is_new(posts: Pos
     posts.save([old, scored("2"), scored("3", sentiment=CALM), scored("4", symbols=("ZETA", "ACME"))], [])
 
     first = lease.poll(NOON, 60)
-    assert [(n.post_id, n.symbol) for n in first.negatives] == [
-        ("test:2", "ACME"),
-        ("test:4", "ACME"),
-        ("test:4", "ZETA"),
+    assert [(seen.post_id, seen.symbol, seen.negative) for seen in first.mentions] == [
+        ("test:2", "ACME", True),
+        ("test:3", "ACME", False),
+        ("test:4", "ACME", True),
+        ("test:4", "ZETA", True),
     ]
-    assert (first.negatives[0].fingerprint, first.negatives[0].author) == ("f0", "ann")
-    assert lease.poll(NOON, 60).negatives == ()
+    assert (first.mentions[0].fingerprint, first.mentions[0].author) == ("f0", "ann")
+    assert lease.poll(NOON, 60).mentions == ()
 
     late = scored("5", published_at=NOON - HOUR)
     posts.save([late, scored("2")], [])
-    assert [n.post_id for n in lease.poll(NOON, 60).negatives] == ["test:5"]
-    assert lease.poll(NOON, 60).negatives == ()
+    assert [seen.post_id for seen in lease.poll(NOON, 60).mentions] == ["test:5"]
+    assert lease.poll(NOON, 60).mentions == ()
 
 
 @pytest.mark.parametrize("earlier_commits_first", [True, False])
@@ -224,7 +225,7 @@ def test_each_mention_is_polled_once_whichever_transaction_commits_first(
     seen = []
 
     def poll() -> None:
-        seen.append([negative.post_id for negative in lease.poll(NOON, 60).negatives])
+        seen.append([mention.post_id for mention in lease.poll(NOON, 60).mentions])
 
     with engine.connect() as earlier, engine.connect() as later, engine.connect() as never:
         never.execute(insert, {"id": "rolled back", "at": NOON})
@@ -256,10 +257,10 @@ def test_polls_beside_writing_workers_give_each_mention_once(
     with ThreadPoolExecutor(3) as pool:
         jobs = [pool.submit(work, batch[n::3]) for n in range(3)]
         while not all(job.done() for job in jobs):
-            seen += [negative.post_id for negative in lease.poll(NOON, 60).negatives]
+            seen += [mention.post_id for mention in lease.poll(NOON, 60).mentions]
         for job in jobs:
             job.result()
-    seen += [negative.post_id for negative in lease.poll(NOON, 60).negatives]
+    seen += [mention.post_id for mention in lease.poll(NOON, 60).mentions]
 
     assert sorted(seen) == sorted(one.post.id for one in batch)
 
@@ -416,17 +417,17 @@ def test_of_a_post_that_praises_one_company_and_blames_another_only_the_blamed_o
     mentions = (Mention("ACME", GOOD), Mention("ZETA", BAD))
     posts.save([replace(scored("1", symbols=("ACME", "ZETA"), sentiment=BAD), mentions=mentions)], [])
 
-    assert [mention.symbol for mention in lease.poll(NOON, 60).negatives] == ["ZETA"]
+    assert [(seen.symbol, seen.negative) for seen in lease.poll(NOON, 60).mentions] == [("ACME", False), ("ZETA", True)]
     assert lease.evidence("ZETA", NOON, NOON + HOUR).mentions == 1
     assert lease.evidence("ACME", NOON, NOON + HOUR).mentions == 0
 
 
-def test_topics_and_the_market_are_no_symbols_that_spikes_are_looked_for_in(
+def test_topics_and_the_market_are_not_polled_where_nobody_asks_for_them(
     posts: PostStore, lease: EvaluatorLease
 ) -> None:
     posts.save([scored("1", symbols=(), topics={"Earnings": 1.0}), scored("2", topics={"Earnings": 1.0})], [])
 
-    assert [mention.symbol for mention in lease.poll(NOON, 60).negatives] == ["ACME"]
+    assert [mention.symbol for mention in lease.poll(NOON, 60).mentions] == ["ACME"]
 
 
 def test_an_alert_with_everything_comes_back_and_so_does_its_message(store: AlertStore, lease: EvaluatorLease) -> None:
@@ -622,7 +623,7 @@ def test_the_evaluator_reads_the_silences_that_its_event_time_has_not_passed(
     assert lease.silences() == []
 
 
-def test_a_poll_gives_mentions_of_every_label_and_whole_posts_where_they_are_asked_for(
+def test_a_poll_gives_whole_posts_where_they_are_asked_for(
     posts: PostStore, lease: EvaluatorLease
 ) -> None:
     mixed = (Mention("ACME", GOOD), Mention("ZETA", BAD))
@@ -635,7 +636,7 @@ def test_a_poll_gives_mentions_of_every_label_and_whole_posts_where_they_are_ask
         [],
     )
 
-    first = lease.poll(NOON, 60, every_label=True, whole_posts=True)
+    first = lease.poll(NOON, 60, whole_posts=True)
     assert [(each.post_id, each.symbol, each.negative) for each in first.mentions] == [
         ("test:2", "#sales", True),
         ("test:2", "*", True),
@@ -644,17 +645,14 @@ def test_a_poll_gives_mentions_of_every_label_and_whole_posts_where_they_are_ask
         ("test:3", "*", False),
     ]
     assert first.mentions[-1] == SeenMention("*", "test:3", NOON, "f3", None, "test", False)
-    assert [(each.post_id, each.symbol) for each in first.negatives] == [("test:2", "ZETA")]
 
     posts.save([scored("2"), scored("4", sentiment=GOOD, topics={}), scored("5", published_at=NOON - HOUR)], [])
-    second = lease.poll(NOON, 60, every_label=True)
+    second = lease.poll(NOON, 60)
     assert [(each.post_id, each.symbol, each.source) for each in second.mentions] == [
         ("test:5", "ACME", "test"),
         ("test:4", "ACME", "test"),
     ]
-    assert lease.poll(NOON, 60, every_label=True, whole_posts=True).mentions == ()
-    posts.save([scored("6")], [])
-    assert lease.poll(NOON, 60).mentions == (), "only the negative ones, as ever"
+    assert lease.poll(NOON, 60, whole_posts=True).mentions == ()
 
 
 def test_the_server_looks_whether_who_has_the_lease_is_still_there(lease: EvaluatorLease) -> None:

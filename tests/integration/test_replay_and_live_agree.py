@@ -19,15 +19,16 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from alerts.monitor import Advance, Monitor
+from alerts.rules import SCALES, Rule, RuleSet, default_rules
 from bearometer.alert import Alert, AlertState
-from bearometer.mention import NegativeMention, Scored
+from bearometer.mention import Scored, SeenMention
 from bearometer.progress import Progress
 from bearometer.settings import AlertSettings, PostgresSettings
 from storage.database import connect
 from storage.migrate import migrate
 from storage.posts import PostStore
 from tests.conditions import WaitUntil
-from tests.integration.test_watch import RULES, Watch, alerts_of, deliveries_of
+from tests.integration.test_watch import Watch, alerts_of, deliveries_of
 from tests.stored_samples import CALM, scored
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -35,8 +36,9 @@ END = START + timedelta(days=15)
 PAST_END = END + timedelta(seconds=1)
 """Event time that makes END a moment of which everything is known."""
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-STEP = timedelta(seconds=RULES.step_seconds)
+STEP = timedelta(minutes=5)
 PARTITIONS = (0, 1)
+HISTORY_DAYS = 90
 
 # symbol, when it begins (days after START), how long it lasts (hours), posts, different authors, different texts
 Burst = tuple[str, float, float, int, int, int]
@@ -80,12 +82,19 @@ def of_partition(posts: Sequence[Scored], partition: int) -> list[Scored]:
     return [s for s in posts if int(s.post.fingerprint[1:]) % len(PARTITIONS) == partition]
 
 
-def negatives(posts: Sequence[Scored]) -> list[NegativeMention]:
+def mentions(posts: Sequence[Scored]) -> list[SeenMention]:
     return [
-        NegativeMention(m.symbol, s.post.id, s.post.published_at, s.post.fingerprint, s.post.author)
+        SeenMention(
+            m.symbol,
+            s.post.id,
+            s.post.published_at,
+            s.post.fingerprint,
+            s.post.author,
+            s.post.source,
+            m.sentiment.label == "negative",
+        )
         for s in posts
         for m in s.mentions
-        if m.sentiment.label == "negative"
     ]
 
 
@@ -108,36 +117,35 @@ gaps_and_lags = st.tuples(st.integers(20, 720), st.integers(0, 300))
 @given(
     told=st.builds(story, st.lists(bursts, min_size=1, max_size=5), st.integers(0, 999)),
     between=st.lists(gaps_and_lags, min_size=1, max_size=50),
-    window=st.sampled_from(["1h", "24h"]),
+    scales=st.sampled_from([tuple(SCALES), ("1h", "24h"), ("1h",)]),
     pending_seconds=st.sampled_from([0, 1800]),
 )
 def test_in_whatever_polls_the_mentions_come_the_same_alerts_are_found(
-    told: list[Scored], between: list[tuple[int, int]], window: str, pending_seconds: int
+    told: list[Scored], between: list[tuple[int, int]], scales: tuple[str, ...], pending_seconds: int
 ) -> None:
-    rules = AlertSettings.model_validate(
-        {"window": window, "pending_seconds": pending_seconds, "cooldown_seconds": 7200, "clear_seconds": 1800}
-    )
+    rule = Rule("spike", scales=scales, pending_seconds=pending_seconds, cooldown_seconds=7200, clear_seconds=1800)
+    rules = RuleSet((rule,))
     assert in_many_polls(rules, told, between) == in_one_poll(rules, told)
 
 
 @pytest.mark.parametrize("between", [(5, 0), (5, 90), (7, 200), (290, 5), (1440, 1440)])
 def test_a_story_with_spikes_is_told_the_same_in_whatever_polls(between: tuple[int, int]) -> None:
-    rules, told = AlertSettings(), story(BURSTS, seed=1)
+    rules, told = default_rules(AlertSettings()), story(BURSTS, seed=1)
     live = in_many_polls(rules, told, [between])
     assert live == in_one_poll(rules, told)
     assert [alert.symbol for alert in live] == ["ACME", "BOLT", "ACME", "CORE"]
 
 
-def in_one_poll(rules: AlertSettings, told: Sequence[Scored]) -> list[Alert]:
+def in_one_poll(rules: RuleSet, told: Sequence[Scored]) -> list[Alert]:
     """As a replay that is faster than the evaluator."""
-    monitor = Monitor(rules)
-    monitor.add(negatives(told))
+    monitor = Monitor(rules, HISTORY_DAYS)
+    monitor.add(mentions(told))
     return latest([monitor.advance(END)])
 
 
-def in_many_polls(rules: AlertSettings, told: Sequence[Scored], between: Sequence[tuple[int, int]]) -> list[Alert]:
+def in_many_polls(rules: RuleSet, told: Sequence[Scored], between: Sequence[tuple[int, int]]) -> list[Alert]:
     """As the live feed: each poll gives what either partition had since the poll before; `between` over and over."""
-    monitor = Monitor(rules)
+    monitor = Monitor(rules, HISTORY_DAYS)
     advances = []
     waiting = [deque(of_partition(told, partition)) for partition in PARTITIONS]
     now = slower = START - HOUR
@@ -150,7 +158,7 @@ def in_many_polls(rules: AlertSettings, told: Sequence[Scored], between: Sequenc
             now = min(now + gap * MINUTE, END)
             slower = max(slower, now - lag * MINUTE)
         for posts, until in zip(waiting, (now, slower), strict=True):
-            monitor.add(negatives(read_until(posts, until)))
+            monitor.add(mentions(read_until(posts, until)))
         advances.append(monitor.advance(slower))
     return latest(advances)
 
@@ -199,7 +207,7 @@ def test_what_is_stored_little_by_little_gives_the_alerts_of_what_was_stored_bef
     with Watch(live).running() as watch:
         for watermark in store_little_by_little(PostStore(live), told, random.Random(seed)):
             wait_until(partial(watch.has_reached, watermark - STEP))
-    polls_with_news = sum(report.negatives > 0 for report in watch.reports)
+    polls_with_news = sum(report.mentions > 0 for report in watch.reports)
 
     expected = alerts_of(replayed)
     assert sorted(a.symbol for a in expected) == ["ACME", "ACME", "BOLT", "CORE"]

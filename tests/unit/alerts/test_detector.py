@@ -75,12 +75,12 @@ def test_every_number_that_is_found_is_finite_and_possible(counts: dict[int, tup
     for found in watch(counts, 3 * DAY).values():
         assert set(found) == set(Measure)
         for measure, finding in found.items():
-            numbers = (finding.seen, finding.expected, finding.high, finding.per_year)
-            assert all(math.isfinite(number) and number >= 0 for number in numbers)
+            assert sorted(window.scale for window in finding.windows) == sorted(SCALES)
+            for window in finding.windows:
+                assert all(math.isfinite(number) and number >= 0 for number in (window.seen, window.expected))
+                assert (window.of is not None) == (measure is Measure.SHARE)
             assert finding.per_year > 0
             assert finding.measure is measure
-            assert finding.scale in SCALES
-            assert (finding.of is not None) == (measure is Measure.SHARE)
 
 
 @settings(max_examples=5, deadline=None)
@@ -133,7 +133,7 @@ def test_what_is_usual_is_nothing_to_speak_of() -> None:
     regular(detector, START, START + 3 * DAY, 2, 8)
     for finding in detector.close(START + 3 * DAY - 1).values():
         assert finding.per_year > 50
-        assert finding.seen == pytest.approx(finding.expected, rel=0.1)
+        assert finding.strangest.seen == pytest.approx(finding.strangest.expected, rel=0.1)
     assert detector.expected(START + 3 * DAY - 1, "1h")[0] == pytest.approx(24, rel=0.05)
     assert 24 < detector.expected(START + 3 * DAY - 1, "1h")[1] < 24 * 4
 
@@ -146,8 +146,8 @@ def test_more_negative_ones_among_as_many_posts_are_found_in_count_and_share_and
     assert found[Measure.COUNT].per_year < 20
     assert found[Measure.SHARE].per_year < 20
     assert found[Measure.VOLUME].per_year > 50
-    assert found[Measure.SHARE].seen == pytest.approx(0.5, abs=0.3)
-    assert found[Measure.SHARE].expected == pytest.approx(0.1, abs=0.02)
+    assert found[Measure.SHARE].strangest.seen == pytest.approx(0.5, abs=0.3)
+    assert found[Measure.SHARE].strangest.expected == pytest.approx(0.1, abs=0.02)
 
 
 def test_more_of_the_same_is_volume_and_count_and_not_share() -> None:
@@ -175,13 +175,13 @@ def test_a_late_mention_counts_in_the_windows_that_still_hold_it() -> None:
     detector = Detector(START)
     regular(detector, START, START + 2 * DAY, 1, 1)
     last = START + 2 * DAY - 1
-    before = detector.close(last, ("6h",))[Measure.COUNT].seen
+    before = detector.close(last, ("6h",))[Measure.COUNT].strangest.seen
     detector.add(last - 50, 20, 20)
     detector.add(last - 100, 30, 30)
     detector.add(last - DAY, 40, 40)
-    assert detector.close(last, ("6h",))[Measure.COUNT].seen == before + 20
-    assert detector.close(last, ("24h",))[Measure.COUNT].seen == DAY + 50
-    assert detector.close(last + DAY, ("24h",))[Measure.COUNT].seen == 0
+    assert detector.close(last, ("6h",))[Measure.COUNT].strangest.seen == before + 20
+    assert detector.close(last, ("24h",))[Measure.COUNT].strangest.seen == DAY + 50
+    assert detector.close(last + DAY, ("24h",))[Measure.COUNT].strangest.seen == 0
 
 
 def test_the_hours_of_the_day_are_learned() -> None:
@@ -200,7 +200,7 @@ def test_only_the_measures_and_scales_that_are_asked_for_are_looked_at() -> None
     detector.add(START, 1, 3)
     found = detector.close(START, ("1h",))
     assert list(found) == [Measure.VOLUME]
-    assert (found[Measure.VOLUME].scale, found[Measure.VOLUME].seen) == ("1h", 3)
+    assert (found[Measure.VOLUME].strangest.scale, found[Measure.VOLUME].strangest.seen) == ("1h", 3)
 
 
 def test_bins_must_ascend_and_scales_must_be_known() -> None:

@@ -76,11 +76,10 @@ def test_the_evidence_holds_what_the_alert_is_to_be_believed_by() -> None:
     assert evidence.authors == SAID.authors[:5]
 
 
-def test_a_window_is_open_at_the_left_and_closed_at_the_right() -> None:
+def test_a_window_is_closed_at_the_left_and_open_at_the_right_as_the_stores_are() -> None:
     store = Store()
     gather(store, Watching(), make_alert(), None)
-    tick = timedelta(microseconds=1)
-    assert store.asked == [("HBRM", START - timedelta(hours=24) + tick, START + tick, False)]
+    assert store.asked == [("HBRM", START - timedelta(hours=24), START, False)]
 
 
 def test_a_volume_is_made_of_posts_of_every_label() -> None:

@@ -1,0 +1,123 @@
+"""`bearometer backtest`, as a person runs it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import typer
+from sqlalchemy import Engine
+from typer.testing import CliRunner, Result
+
+from bearometer.commands.backtest import register
+from bearometer.errors import Failed, Misconfigured
+from bearometer.mention import Scored
+from bearometer.post import MARKET, topic_key
+from storage.history import find_post, read_history
+from storage.posts import PostStore
+from tests.stored_samples import BAD, CALM, scored
+
+Run = Callable[..., Result]
+START = datetime(2024, 3, 1, tzinfo=UTC)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+CRASH = START + 10 * DAY + 14 * HOUR
+PERIOD = ("--from", "2024-03-05", "--to", "2024-03-20")
+
+
+@pytest.fixture
+def run(database_url: str) -> Run:
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    register(app)
+
+    def run(*arguments: object) -> Result:
+        result = CliRunner(env={"BEAROMETER_POSTGRES__URL": database_url}).invoke(
+            app, ["backtest", *map(str, arguments)]
+        )
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+def said(id_: str, at: datetime, symbol: str = "ACME", *, bad: bool = False, text: str = "ACME as usual") -> Scored:
+    return scored(
+        id_,
+        symbols=(symbol,),
+        sentiment=BAD if bad else CALM,
+        published_at=at,
+        author=id_,
+        fingerprint=id_,
+        text=text,
+    )
+
+
+@pytest.fixture
+def history(engine: Engine) -> None:
+    calm = [said(f"c{n}", START + n * 7 * HOUR, "ACME" if n % 2 else "ELSE") for n in range(60)]
+    bad = [said(f"b{n}", CRASH + n * timedelta(minutes=3), bad=True, text=f"ACME fell {n} %") for n in range(12)]
+    hostile = said("h", CRASH + HOUR, bad=True, text="ACME \x1b[31m</script> \u202efell")
+    worst = replace(
+        hostile, mentions=(replace(hostile.mentions[0], sentiment=replace(BAD, negative=0.9, neutral=0.0)),)
+    )
+    PostStore(engine).save([*calm, *bad, worst], [])
+
+
+@pytest.mark.usefixtures("history")
+def test_it_says_when_the_rules_would_have_fired_and_on_what(run: Run, tmp_path: Path) -> None:
+    events = tmp_path / "events.csv"
+    events.write_text("symbol,date\nACME,2024-03-11\nACME,2024-03-15\n", "utf-8")
+    plot = tmp_path / "budget.png"
+    result = run(*PERIOD, "--events", events, "--plot", plot)
+    alert = next(line for line in result.output.splitlines() if line.startswith("2024-03-11 14:"))
+    assert "negative-spike  ACME  " in alert
+    assert "ACME fell" in result.output
+    assert "rules: 1 alerts" in result.output
+    assert "precision 100%, 1 of 2 events found" in result.output
+    assert "\x1b" not in result.output
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("history")
+def test_two_rules_files_are_set_side_by_side(run: Run, tmp_path: Path) -> None:
+    many, few = tmp_path / "many.toml", tmp_path / "few.toml"
+    many.write_text('[[rule]]\nname = "eager"\nmin_posts = 3\n', "utf-8")
+    few.write_text('[[rule]]\nname = "patient"\nmin_posts = 50\n', "utf-8")
+    output = run(*PERIOD, "--rules", many, "--compare", few).output
+    assert "[rules, only] 2024-03-11" in output
+    assert "compared: 0 alerts" in output
+    assert [line.split()[0] for line in output.splitlines()[-3:]] == ["budget", "rules", "compared"]
+
+
+@pytest.mark.usefixtures("history")
+def test_what_cannot_be_run_is_said_in_a_line(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="not before --to"):
+        run("--from", "2024-03-05", "--to", "2024-03-05")
+    with pytest.raises(Failed, match="no post is stored"):
+        run("--from", "2020-03-05", "--to", "2020-03-06")
+    with pytest.raises(Misconfigured, match="cannot be written"):
+        run(*PERIOD, "--plot", tmp_path / "none" / "x.png")
+
+
+@pytest.mark.usefixtures("history")
+def test_history_comes_in_the_order_in_which_it_became_known(engine: Engine) -> None:
+    late = said("late", START + DAY)
+    PostStore(engine).save([replace(late, post=replace(late.post, ingested_at=START + 30 * DAY))], [])
+    known = list(read_history(engine, START, START + 40 * DAY, whole_posts=False))
+    assert len(known) == 74
+    assert [each.known_at for each in known] == sorted(each.known_at for each in known)
+    assert known[-1].mention.post_id == "test:late"
+    assert sum(each.mention.negative for each in known) == 13
+    whole = list(read_history(engine, START, START + 40 * DAY, whole_posts=True))
+    assert {each.mention.symbol for each in whole} == {"ACME", "ELSE", MARKET, topic_key("sales")}
+    assert len(whole) == 3 * 74
+
+
+@pytest.mark.usefixtures("history")
+def test_the_post_that_speaks_worst_is_found(engine: Engine) -> None:
+    post = find_post(engine, "ACME", CRASH, CRASH + 2 * HOUR)
+    assert post is not None
+    assert post.id == "test:h"
+    assert find_post(engine, "NONE", CRASH, CRASH + 2 * HOUR) is None
