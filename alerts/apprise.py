@@ -1,15 +1,17 @@
 """Whatever apprise knows (appriseit.com): an alert as plain text, handed to one of its services.
 
 apprise is asked for that one service and nothing else: it reads no configuration, loads no plugins beside its own,
-keeps nothing on disk, follows no redirects and attaches nothing, so that a `file://` in a post is only text.
+keeps nothing on disk, follows no redirects and attaches nothing, so that a `file://` in a post is only text. As with
+the other channels nothing leaves this machine unencrypted, and certificates are checked.
 """
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from alerts.fitting import fit, inert
+from alerts.http import is_loopback
 from alerts.message import compose, render_text
 from bearometer.alert import Delivery, NotificationReason, Severity
 from bearometer.errors import Misconfigured, MissingExtra, Transient, Unavailable
@@ -25,6 +27,10 @@ __all__ = ["AppriseNotifier", "escape"]
 MAX_TITLE_CHARS = 250
 MAX_BODY_CHARS = 20_000
 LEAST_SECRET_CHARS = 4
+
+# https://appriseit.com/services/growl/ and …/rsyslog/
+NEVER_ENCRYPTED = frozenset({"growl", "rsyslog"})
+"""Services on another machine that apprise has no secure form for."""
 
 _TYPES = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
 
@@ -62,6 +68,7 @@ class AppriseNotifier:
                 "with all its parts, as on appriseit.com (it is hidden here)"
             )
             raise Misconfigured(message)
+        _refuse_clear_text(service, url)
         self._alerts = alerts
         self._secrets = _parts(url)
         self._apprise = apprise.Apprise(asset=asset, location=apprise.ContentLocation.HOSTED)
@@ -98,6 +105,32 @@ class AppriseNotifier:
 def escape(text: str) -> str:
     """Make text dead wherever it ends up: no brackets that a chat or HTML would read, no name, no address."""
     return inert(text.replace("<", "\u2039").replace(">", "\u203a"))
+
+
+def _refuse_clear_text(service: Any, url: str) -> None:
+    """Misconfigured where the service is on another machine and would be spoken to without verified TLS."""
+    host = (getattr(service, "smtp_host", None) or service.host or "").strip("[]")
+    if not host or is_loopback(host):  # without a host it is the vendor's own, over https, or this machine
+        return
+    scheme = url.partition(":")[0].lower()
+    siblings = _names(service.secure_protocol)
+    if scheme in NEVER_ENCRYPTED:
+        problem = f"begins with {scheme}://, which is never encrypted; it must be another service, or on this machine"
+    elif scheme in _names(service.protocol) and siblings and not service.secure:
+        sibling = f"{scheme}s" if f"{scheme}s" in siblings else siblings[0]
+        problem = f"begins with {scheme}://, which is not encrypted; it must be {sibling}://, or on this machine"
+    elif getattr(service, "secure_mode", "") == "insecure":
+        problem = "says mode=insecure; it must be starttls or ssl"
+    elif not service.verify_certificate:
+        problem = "says verify=no; certificates must be checked"
+    else:
+        return
+    message = f"`apprise.url` {problem} (its address is hidden)"
+    raise Misconfigured(message)
+
+
+def _names(protocol: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (protocol,) if isinstance(protocol, str) else protocol or ()
 
 
 def _parts(url: str) -> list[str]:

@@ -1,21 +1,26 @@
-"""What rules would have said of the past: the same monitor over stored history, as it became known."""
+"""What rules would have said of the past: the same monitor over stored history, as it became known.
+
+What is not known here is how long the watermark waited for the next heartbeat or for a partition that had nothing, so
+that a live worker looked a little later, and whatever holds messages back: inhibition, silences, quiet hours and the
+cap per receiver.
+"""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from alerts.bins import bin_of
 from alerts.monitor import Monitor, first_needed
-from alerts.rules import RuleSet
+from alerts.rules import Rule, RuleSet
 from bearometer.alert import Alert, NotificationReason
 from bearometer.errors import Misconfigured
 from bearometer.post import is_symbol
 from bearometer.terminal import plain
 from storage.history import KnownMention
 
-__all__ = ["BUDGET_FACTORS", "Event", "Outcome", "Period", "read_events", "replay", "scale_budgets", "score"]
+__all__ = ["BUDGET_FACTORS", "Event", "Outcome", "Period", "Scope", "read_events", "replay", "scale_budgets", "score"]
 
 BUDGET_FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """The budgets beside which the rules' own is shown."""
@@ -43,61 +48,94 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What rules can be right or wrong about."""
+
+    period: Period
+    symbols: frozenset[str]
+    """Those that were spoken of in the period and that a rule covers; no topics, nor the market."""
+    events: frozenset[Event]
+    """Those on days of the period, of symbols that a rule covers, spoken of or not."""
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule], symbols: Iterable[str], events: Iterable[Event], period: Period) -> "Scope":
+        """Of all that was spoken of, and of all events, what the rules cover."""
+
+        def is_covered(symbol: str) -> bool:
+            return is_symbol(symbol) and any(rule.covers(symbol) for rule in rules)
+
+        last = (period.end - timedelta.resolution).date()
+        return cls(
+            period,
+            frozenset(filter(is_covered, set(symbols))),
+            frozenset(each for each in events if period.start.date() <= each.day <= last and is_covered(each.symbol)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the alerts of a rule set fared."""
+    """How the alerts of rules fared."""
 
     alerts: int
+    """Those of symbols."""
+    others: int
+    """Those of topics and of the market, which no event is about."""
     symbol_years: float
-    """Symbols that were spoken of in the period, times its length."""
+    """Symbols of the scope, times its length."""
     right: int
     """Alerts that started on the day of an event of their symbol, or on the day after."""
     events: int
-    """Events on days of the period."""
+    """Events of the scope."""
     found: int
     """Those of them that an alert was right about."""
 
     @property
     def precision(self) -> float | None:
-        """The part of the alerts that was right; None without alerts or events."""
+        """The part of the symbols' alerts that was right; None without alerts or events."""
         return self.right / self.alerts if self.alerts and self.events else None
 
     @property
     def per_symbol_year(self) -> float:
-        """Alerts per symbol and year, right or not."""
+        """Symbols' alerts per symbol and year, right or not."""
         return self.alerts / self.symbol_years if self.symbol_years else 0.0
 
 
-def replay(rules: RuleSet, history_days: int, known: Iterable[KnownMention], period: Period) -> list[Alert]:
+def replay(rules: RuleSet, history_days: int, known: Sequence[KnownMention], period: Period) -> list[Alert]:
     """The alerts that people would have been told of in the period, as they were then, in order.
 
-    `known` must come in the order in which it became known. Event time goes on as it does for the live evaluator: it
-    is the newest time of publication so far, and a post from the future does not set it ahead. A mention that became
-    known late so counts from then on, and not before.
+    `known` must come in the order in which it became known. Event time goes on to the moment at which a mention became
+    known, as live heartbeats have it, before the mention is added: what came late counts from then on, on the next
+    tick, and not before. What was not known within a day moves event time to its publication only, and does not begin
+    the watching, as for the live worker; unless nothing was known within a day: then all of it was imported, by a
+    version that did not yet take its time of publication for the moment, and is judged as if known then.
     """
+    is_import = not any(each.mention.on_time for each in known)
     monitor = Monitor(rules, history_days)
     fired: list[Alert] = []
     reached: int | None = None
     for each in known:
-        at = min(each.mention.published_at, each.known_at)
+        mention = each.mention
+        at = each.known_at if mention.on_time else mention.published_at
         if reached is None or bin_of(at) > reached:
-            if reached is not None:
-                fired += _fired(monitor, at)
+            # A tick is of the bins before it: what is published at this very moment is not of it.
+            fired += _fired(monitor, at)
             reached = bin_of(at)
-        monitor.add((each.mention,))
+        monitor.add((replace(mention, on_time=True) if is_import else mention,))
     if reached is not None:
         fired += _fired(monitor, period.end)
     return [alert for alert in fired if period.start <= alert.started_at < period.end]
 
 
-def score(alerts: Sequence[Alert], events: Iterable[Event], symbols: Iterable[str], period: Period) -> Outcome:
-    """Set the alerts beside the known events; `symbols` are those that were spoken of."""
-    inside = {event for event in events if period.start.date() <= event.day <= period.end.date()}
-    hits = [_hits(alert, inside) for alert in alerts]
+def score(alerts: Iterable[Alert], scope: Scope) -> Outcome:
+    """Set the alerts beside the known events."""
+    alerts = list(alerts)
+    hits = [_hits(alert, scope.events) for alert in alerts if is_symbol(alert.symbol)]
     return Outcome(
-        alerts=len(alerts),
-        symbol_years=sum(map(is_symbol, set(symbols))) * ((period.end - period.start) / YEAR),
+        alerts=len(hits),
+        others=len(alerts) - len(hits),
+        symbol_years=len(scope.symbols) * ((scope.period.end - scope.period.start) / YEAR),
         right=sum(map(bool, hits)),
-        events=len(inside),
+        events=len(scope.events),
         found=len(set[Event]().union(*hits)),
     )
 
@@ -145,6 +183,6 @@ def _fired(monitor: Monitor, until: datetime) -> list[Alert]:
     return [n.alert for n in notices if n.reason is NotificationReason.FIRING and n.alert.fired_at == n.alert.told_at]
 
 
-def _hits(alert: Alert, events: set[Event]) -> set[Event]:
+def _hits(alert: Alert, events: Set[Event]) -> set[Event]:
     day = alert.started_at.date()
-    return {Event(day - timedelta(days=back), alert.symbol) for back in (0, 1)} & events
+    return {Event(day - timedelta(days=back), alert.symbol) for back in (0, 1)}.intersection(events)

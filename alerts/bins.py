@@ -16,7 +16,7 @@ the order in which they became known does not matter.
 """
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
@@ -115,7 +115,11 @@ class DistinctCounter:
         """
         counts: list[Count] = []
         bin = negatives = posts = 0
+        today = 0
         for at, _, author, text, source in mentions:
+            if at // _DAY != today:
+                today = at // _DAY
+                self.forget(at // BIN)
             negative = source & 1
             spoken, said = self._spoken[negative], self._said[negative]
             day = (at + author % _DAY) // _DAY
@@ -165,17 +169,16 @@ class Talk:
         known.extend(said)
         return False
 
-    def between(self, start: int, end: int) -> list[Said]:
-        """The mentions of the bins `start` <= b < `end`, sorted, each once."""
+    def between(self, start: int, end: int) -> Iterator[Said]:
+        """The mentions of the bins `start` <= b < `end`, sorted, each once; no more than a day's at once in memory."""
         begin, until = start * BIN, end * BIN
-        found: set[Said] = set()
         days = range(start // BINS_A_DAY, (end - 1) // BINS_A_DAY + 1)
-        for day in days if len(days) < len(self._days) else [d for d in self._days if d in days]:
-            if day in self._days:
+        known = (day for day in days if day in self._days) if len(days) < len(self._days) else sorted(self._days)
+        for day in known:
+            if day in days:
                 numbers = iter(self._days[day])
                 each = map(Said._make, zip(*[numbers] * 5, strict=True))
-                found.update(said for said in each if begin <= said.at < until)
-        return sorted(found)
+                yield from sorted({said for said in each if begin <= said.at < until})
 
     def spoke(self, first_day: int, last_day: int) -> bool:
         """Whether anything was said on one of these days, both included."""

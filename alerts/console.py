@@ -15,7 +15,7 @@ from alerts.chart import render_chart
 from alerts.email import compose_mail
 from alerts.html import render_html
 from alerts.message import compose, render_text
-from alerts.slack import render_slack
+from alerts.slack_blocks import render_slack
 from bearometer.alert import Delivery
 from bearometer.clock import Clock
 from bearometer.errors import Transient

@@ -6,6 +6,9 @@ That the store never gives out the message of an alert's end before that of its 
 `claim_delivery`: only the store sees both rows. A message to a notifier that this worker lacks is left waiting, for
 another worker or for the settings of tomorrow.
 
+What a notifier collects into digests waits in the store, until the oldest has waited for long enough; then all of it is
+claimed, sent as one message, and marked in one transaction. So a crash can send a digest twice, and loses nothing.
+
 A notifier that has failed is left alone for a while, longer each time, and its other messages wait with it untried:
 they neither hold up the messages of other notifiers nor use up their own attempts on a server that is away. This is
 kept in memory: after a restart each notifier is tried once at once.
@@ -19,14 +22,14 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from alerts.notifier import Notifier
+from alerts.notifier import Digesting, Notifier
 from bearometer.alert import Delivery
 from bearometer.clock import Clock
 from bearometer.errors import BearometerError, Transient, Unavailable
 from bearometer.settings import AlertSettings
 from bearometer.terminal import plain
 
-__all__ = ["Claimed", "DeliveryQueue", "Pauses", "deliver_next", "run_delivery", "wait_before_retry"]
+__all__ = ["Claimed", "ClaimedAll", "DeliveryQueue", "Pauses", "deliver_next", "run_delivery", "wait_before_retry"]
 
 FIRST_WAIT_SECONDS = 1.0
 MAX_STORE_WAIT_SECONDS = 30.0
@@ -47,7 +50,10 @@ class Claimed(Protocol):
         ...
 
     def sent(self, at: datetime, receipt: str | None = None) -> None:
-        """Record that the other side has taken it, and the receipt that later messages about the alert will need."""
+        """Record that the other side has taken it, and the receipt that later messages about the alert will need.
+
+        What an urgent one overtook is settled with it: it would be told as old news in the next digest.
+        """
         ...
 
     def failed(self, error: str, next_attempt_at: datetime | None) -> None:
@@ -55,14 +61,37 @@ class Claimed(Protocol):
         ...
 
 
+class ClaimedAll(Protocol):
+    """Deliveries that are told as one, which nobody else can claim while we hold them. Else as `Claimed`."""
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What to send, in the order in which it was queued; at least one."""
+        ...
+
+    def sent(self, at: datetime, receipt: str | None = None) -> None:
+        """Record that the other side has taken all of them."""
+        ...
+
+    def failed(self, error: str, next_attempt_at: datetime | None, last: Collection[str] = ()) -> None:
+        """Record a failed attempt of all, and when to try again; None gives up all, else those with an id in `last`."""
+        ...
+
+
 class DeliveryQueue(Protocol):
     """The part of the alert store that delivery needs."""
 
-    def claim_delivery(self, now: datetime, notifiers: Collection[str]) -> AbstractContextManager[Claimed | None]:
+    def claim_delivery(
+        self, now: datetime, notifiers: Collection[str], collecting: Collection[str] = ()
+    ) -> AbstractContextManager[Claimed | None]:
         """A delivery to one of the notifiers that is due at `now`, with the receipt of the alert's first one, or None.
 
-        What was recorded is committed when the context ends.
+        To those that are `collecting`, only what is urgent. What was recorded is committed when the context ends.
         """
+        ...
+
+    def claim_digest(self, notifier: str, now: datetime, after: timedelta) -> AbstractContextManager[ClaimedAll | None]:
+        """All that is not urgent and waits for the notifier once one of them has for `after`, or None."""
         ...
 
 
@@ -139,8 +168,26 @@ def deliver_next(
     clock: Clock,
     pauses: Pauses,
 ) -> bool:
-    """Try one due delivery and record what came of it; whether there was one. Raises only what the store raises."""
-    with store.claim_delivery(clock.now(), pauses.ready(notifiers)) as claimed:
+    """Try one due delivery, or one digest that is due when there is none, and record what came of it.
+
+    Gives whether there was anything. Raises only what the store raises.
+    """
+    ready = {name: notifiers[name] for name in pauses.ready(notifiers)}
+    digesting = [each for each in ready.values() if isinstance(each, Digesting) and each.digest_seconds > 0]
+    return _deliver_one(store, ready, [each.name for each in digesting], settings, clock, pauses) or any(
+        _deliver_digest(store, notifier, settings, clock, pauses) for notifier in digesting
+    )
+
+
+def _deliver_one(
+    store: DeliveryQueue,
+    notifiers: Mapping[str, Notifier],
+    collecting: Collection[str],
+    settings: AlertSettings,
+    clock: Clock,
+    pauses: Pauses,
+) -> bool:
+    with store.claim_delivery(clock.now(), list(notifiers), collecting) as claimed:
         if claimed is None:
             return False
         delivery = claimed.delivery
@@ -162,6 +209,34 @@ def deliver_next(
     return True
 
 
+def _deliver_digest(
+    store: DeliveryQueue, notifier: Digesting, settings: AlertSettings, clock: Clock, pauses: Pauses
+) -> bool:
+    with store.claim_digest(notifier.name, clock.now(), timedelta(seconds=notifier.digest_seconds)) as claimed:
+        if claimed is None:
+            return False
+        deliveries, receipt = claimed.deliveries, None
+        try:
+            if len(deliveries) == 1:
+                receipt = notifier.send(deliveries[0])
+            else:
+                notifier.send_digest(deliveries)
+        except Transient as error:
+            _retry_all(claimed, str(error), pauses.failed(notifier.name, error), settings, clock)
+        except BearometerError as error:
+            pauses.answered(notifier.name)
+            log.error("gave up a digest of %d for %s: %s", len(deliveries), plain(notifier.name), error)
+            claimed.failed(plain(str(error), MAX_ERROR_CHARS), None)
+        except Exception as error:
+            log.exception("a defect in notifier %s with a digest", plain(notifier.name))
+            _retry_all(claimed, f"a defect in the notifier: {type(error).__name__} (see the log)", 0.0, settings, clock)
+        else:
+            pauses.answered(notifier.name)
+            claimed.sent(clock.now(), receipt if receipt and len(receipt) <= MAX_RECEIPT_CHARS else None)
+            log.info("sent a digest of %d to %s", len(deliveries), plain(notifier.name))
+    return True
+
+
 def wait_before_retry(failures: int, asked_seconds: float | None, max_seconds: float) -> float:
     """Seconds to wait after so many failures: 1, 2, 4, … with up to half of it taken off by chance.
 
@@ -179,6 +254,14 @@ def _retry(claimed: Claimed, error: str, pause: float, settings: AlertSettings, 
     wait = max(pause, wait_before_retry(attempts, None, settings.max_backoff_seconds))
     log.warning("attempt %d of %s failed, the next in %.0f s: %s", attempts, plain(claimed.delivery.id), wait, error)
     claimed.failed(plain(error, MAX_ERROR_CHARS), clock.now() + timedelta(seconds=wait))
+
+
+def _retry_all(claimed: ClaimedAll, error: str, pause: float, settings: AlertSettings, clock: Clock) -> None:
+    attempts = {each.id: each.attempts + 1 for each in claimed.deliveries}
+    last = [identity for identity, count in attempts.items() if count >= settings.max_attempts]
+    wait = max(pause, wait_before_retry(min(attempts.values()), None, settings.max_backoff_seconds))
+    log.warning("a digest of %d failed, the next try in %.0f s, gave up %d: %s", len(attempts), wait, len(last), error)
+    claimed.failed(plain(error, MAX_ERROR_CHARS), clock.now() + timedelta(seconds=wait), last)
 
 
 def _give_up(claimed: Claimed, error: str) -> None:

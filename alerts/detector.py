@@ -61,6 +61,8 @@ class InWindow(NamedTuple):
     of: int | None
     """Of SHARE, the number of posts in it."""
     expected: float
+    surprise: float
+    """How much rarer the model calls it than what comes every other day, as a logarithm; under 0 it is no news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,7 @@ class _Counted:
             if seen > mean:
                 surprise = LOG_NEWS - count_crossings(seen, mean, past.spread, past.bins)
             surprises.append(surprise)
-            found.append((surprise, place, InWindow(_NAMES[place], seen, None, mean)))
+            found.append((surprise, place, InWindow(_NAMES[place], seen, None, mean, surprise)))
         per_year = self._fusion.per_year(bin, places, surprises, teaches=windows.has(bin)) if is_warm else MOST_A_YEAR
         return Finding(self.measure, _ranked(found), per_year)
 
@@ -282,7 +284,7 @@ class _Share:
                 surprise = LOG_NEWS - share_crossings(negative, posts, past.share, past.spread, past.bins)
             surprises.append(surprise)
             share = negative / posts if posts else 0.0
-            found.append((surprise, place, InWindow(_NAMES[place], share, round(posts), past.share)))
+            found.append((surprise, place, InWindow(_NAMES[place], share, round(posts), past.share, surprise)))
         per_year = self._fusion.per_year(bin, places, surprises, teaches=windows.has(bin)) if is_warm else MOST_A_YEAR
         return Finding(Measure.SHARE, _ranked(found), per_year)
 

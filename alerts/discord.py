@@ -9,7 +9,7 @@ from typing import Any
 from alerts.fitting import fit, fit_lines
 from alerts.http import Poster, check_address, encode
 from alerts.message import Message, Quote, compose
-from alerts.slack import HEADERS, length
+from alerts.slack_blocks import HEADERS, length
 from bearometer.alert import Delivery
 from bearometer.clock import Clock
 from bearometer.settings import AlertSettings, DiscordSettings

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-from alerts.slack import length
+from alerts.slack_blocks import length
 
 __all__ = ["COPIED", "fit", "fit_fact", "fit_lines", "inert"]
 

@@ -1,14 +1,25 @@
 """An alert in one line: who, how many, how many were expected, how rare that is, and why it is told now."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from alerts.wording import count, expected_count, how_often, length_of_time, like_this, odds, percent
 from bearometer.alert import Alert, Delivery, Measure, NotificationReason, Spike
-from bearometer.post import MARKET, is_symbol
+from bearometer.post import EVALUATION, MARKET, is_symbol, source_of
 from bearometer.terminal import plain
 
-__all__ = ["TEST_RULE", "by_authors", "expected", "headline", "name_of", "one_text", "rareness", "seen", "told_in_one"]
+__all__ = [
+    "TEST_RULE",
+    "by_authors",
+    "expected",
+    "headline",
+    "name_of",
+    "one_text",
+    "problem",
+    "rareness",
+    "seen",
+    "told_in_one",
+]
 
 TEST_RULE = "test"
 """The rule of alerts that `bearometer alerts test` makes up: their messages say so."""
@@ -16,6 +27,7 @@ TEST_RULE = "test"
 MAX_SYMBOL_CHARS = 20
 MAX_TOPIC_CHARS = 60
 MAX_PERSON_CHARS = 60
+MAX_PROBLEM_CHARS = 200
 MAX_NAMES = 5
 """Companies named in the headline of a message that tells of many."""
 MAX_OTHERS = 20
@@ -38,20 +50,28 @@ def headline(delivery: Delivery) -> str:
 
 def told_in_one(others: Sequence[Alert]) -> tuple[str, ...]:
     """One line for each further alert of a message, twenty at most, and then how many more there are."""
-    lines = [f"{name_of(each.symbol)}: {seen(each.peak)}; {rareness(each.peak)}" for each in others[:MAX_OTHERS]]
+    lines = [f"{name_of(each.symbol)}: {_in_short(each)}" for each in others[:MAX_OTHERS]]
     return (*lines, *([f"and {len(others) - MAX_OTHERS} more"] if len(others) > MAX_OTHERS else []))
 
 
 def name_of(symbol: str) -> str:
-    """Who the alert is about: a symbol, `the market`, or a topic's key."""
-    if symbol == MARKET:
-        return "the market"
+    """Who the alert is about: a symbol, `the market`, a topic's key, a source or `the evaluation`."""
+    if symbol in (MARKET, EVALUATION):
+        return "the market" if symbol == MARKET else "the evaluation"
+    source = source_of(symbol)
+    if source is not None:
+        return f"source {plain(source, MAX_TOPIC_CHARS) or '(no name)'}"
     return plain(symbol, MAX_SYMBOL_CHARS if is_symbol(symbol) else MAX_TOPIC_CHARS) or "(no symbol)"
 
 
-def seen(spike: Spike) -> str:
-    """What was seen, in how long, and what was expected."""
-    length = length_of_time(spike.end - spike.start)
+def seen(spike: Spike, until: datetime | None = None) -> str:
+    """What was seen, in how long, and what was expected; of the supply of posts, what was missing for how long.
+
+    The supply may have failed for longer than when that was too long: `until` then.
+    """
+    length = length_of_time(max(spike.end, until or spike.end) - spike.start)
+    if not spike.measure.is_of_posts:
+        return _missing(spike, length)
     if _is_share(spike):
         share = spike.negative / max(1, spike.posts or 0)
         return f"{percent(share)} of {count(spike.posts or 0, 'post')} negative in {length}, {expected(spike)} expected"
@@ -83,6 +103,12 @@ def rareness(spike: Spike) -> str:
     return f"{like_this(spike.end - spike.start)} {how_often(spike.per_year)}"
 
 
+def problem(alert: Alert) -> str:
+    """What is wrong with the supply of posts, as far as is known; empty where nothing is."""
+    known = alert.evidence.problem if alert.evidence else None
+    return plain(known or "", MAX_PROBLEM_CHARS)
+
+
 def one_text(alert: Alert) -> str:
     """Said plainly where many of the posts are one text, by how many; empty where they are not."""
     evidence = alert.evidence
@@ -98,8 +124,41 @@ def one_text(alert: Alert) -> str:
     return f"{number} are one text{who}"
 
 
+def _in_short(alert: Alert) -> str:
+    if alert.peak.measure.is_of_posts:
+        return f"{seen(alert.peak)}; {rareness(alert.peak)}"
+    return _story_of_supply(alert, NotificationReason.FIRING)
+
+
+def _missing(spike: Spike, length: str) -> str:
+    match spike.measure:
+        case Measure.NO_DATA:
+            return f"no new post for {length}"
+        case Measure.FAILING:
+            return f"has failed for {length}"
+        case _:
+            return f"{length} behind the clock"
+
+
+def _story_of_supply(alert: Alert, reason: NotificationReason) -> str:
+    peak = alert.peak
+    if reason is NotificationReason.RESOLVED:
+        ended = alert.resolved_at or peak.end
+        # It is over only after it has been well for a while.
+        worst = seen(peak, alert.quiet_since or ended)
+        return f"over after {length_of_time(ended - alert.started_at)}; it was: {worst}"
+    if reason is NotificationReason.ACKNOWLEDGED and alert.acknowledged:
+        who = plain(alert.acknowledged.who, MAX_PERSON_CHARS)
+        return f"acknowledged by {who or 'somebody'}; {seen(peak, alert.acknowledged.at)}"
+    wrong = problem(alert)
+    told = f"{seen(peak, alert.told_at)}{f'; {wrong}' if wrong else ''}"
+    return f"still {told}; nobody has acknowledged it" if reason is NotificationReason.REPEATED else told
+
+
 def _story(alert: Alert, reason: NotificationReason) -> str:
     peak = alert.peak
+    if not peak.measure.is_of_posts:
+        return _story_of_supply(alert, reason)
     if reason is NotificationReason.RESOLVED:
         ended = alert.resolved_at or peak.end
         return f"over after {length_of_time(ended - alert.started_at)}; at its worst {seen(peak)}"

@@ -1,26 +1,30 @@
 """What the notifiers that speak HTTP share: one POST over verified TLS, and what its answer means.
 
-No redirect is followed, no more than a little of an answer is read, and no secret gets into a log or an error: not
-the address with its path, and none of the further secrets that a notifier names.
+No redirect is followed, all of it ends within a time, no more than a little of an answer is read, and no secret gets
+into a log or an error: not the address with its path, and none of the further secrets that a notifier names.
 """
 
+import ipaddress
 import json
 import logging
+import math
 import ssl
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
 
-from alerts.slack import is_loopback, retry_after
 from bearometer import __version__
 from bearometer.clock import Clock
 from bearometer.errors import BearometerError, Failed, Misconfigured, Transient, Unavailable
 from bearometer.terminal import plain
+from ingest.address import CheckedBackend
 
-__all__ = ["MENDABLE", "Answer", "Poster", "check_address", "encode"]
+__all__ = ["MENDABLE", "Answer", "Poster", "check_address", "encode", "is_loopback", "retry_after"]
 
 MAX_ANSWER_BYTES = 65_536
 MAX_SAID_CHARS = 100
@@ -66,7 +70,7 @@ class Poster:
         *,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
-        """`url` must have passed `check_address`. `timeout_seconds` holds for each step: connecting, each answer."""
+        """`url` must have passed `check_address`. `timeout_seconds` is for a whole post, the name's look-up too."""
         for library in ("httpx", "httpcore"):  # they log whole addresses, which are secrets
             logging.getLogger(library).setLevel(logging.WARNING)
         self.service = service
@@ -81,6 +85,8 @@ class Poster:
             trust_env=not is_loopback(urlsplit(url).hostname or ""),
             limits=httpx.Limits(max_keepalive_connections=0),
         )
+        self._post_in_progress = threading.local()
+        _limit_time(self._client, CheckedBackend(allow_private=True, remaining=self._remaining))
 
     def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """The answer, whatever it says; Unavailable where there is none."""
@@ -90,6 +96,7 @@ class Poster:
             "Accept-Encoding": "identity",
             **(headers or {}),
         }
+        self._post_in_progress.deadline = self._clock.monotonic() + self._timeout_seconds
         try:
             with self._client.stream("POST", self._url, content=body, headers=sent) as response:
                 return Answer(
@@ -125,14 +132,21 @@ class Poster:
             text = text.replace(secret, "…")
         return text
 
+    def _remaining(self) -> float:
+        deadline: float = self._post_in_progress.deadline
+        return deadline - self._clock.monotonic()
+
     def _first_bytes(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """As much of a body as is wanted. A server that sends it in drops does not hold us for ever."""
-        left, deadline = self._max_answer_bytes, self._clock.monotonic() + self._timeout_seconds
-        for chunk in chunks:
-            yield chunk[:left]
-            left -= len(chunk)
-            if left <= 0 or self._clock.monotonic() > deadline:
-                return
+        """As much of a body as is wanted and came in time; what the status has said stands without the rest."""
+        left = self._max_answer_bytes
+        try:
+            for chunk in chunks:
+                yield chunk[:left]
+                left -= len(chunk)
+                if left <= 0:
+                    return
+        except httpx.TimeoutException:
+            return
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:
@@ -159,6 +173,37 @@ def check_address(url: str, setting: str) -> str:
         message = f"`{setting}` begins with {plain(parts.scheme, 20)}://; it must be https:// (its address is hidden)"
         raise Misconfigured(message)
     return url
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the name or address is this machine's own, told without asking DNS."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def retry_after(value: str | None, clock: Clock) -> float | None:
+    """Seconds or a date, as RFC 9110 10.2.3 allows; None when missing or unreadable."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - clock.now()).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _limit_time(client: httpx.Client, backend: CheckedBackend) -> None:
+    """Have the client's connections, those over proxies too, made by the backend, for which httpx has no option."""
+    for transport in (client._transport, *client._mounts.values()):
+        if isinstance(transport, httpx.HTTPTransport):
+            transport._pool._network_backend = backend
 
 
 def _parts(url: str) -> set[str]:

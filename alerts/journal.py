@@ -1,6 +1,6 @@
 """What the evaluator stands between: the journal that keeps all, and the monitor that finds what is unusual."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -15,8 +15,15 @@ __all__ = ["Journal", "Watching"]
 class Journal(Protocol):
     """What the evaluator reads and writes: the lease, storage/lease.py."""
 
-    def poll(self, since: datetime, idle_after_seconds: float, *, whole_posts: bool) -> Poll:
-        """How far event time has come, and the new mentions; with `whole_posts` of topics and the market too."""
+    def poll(
+        self,
+        since: datetime,
+        idle_after_seconds: float,
+        take: Callable[[Iterable[SeenMention]], None],
+        *,
+        whole_posts: bool,
+    ) -> Poll:
+        """How far event time has come; `take` gets the new mentions: with `whole_posts`, of topics and the market."""
         ...
 
     def silences(self) -> Sequence[Silence]:
@@ -27,8 +34,8 @@ class Journal(Protocol):
         """What people have asked for and no commit has applied."""
         ...
 
-    def sent_since(self, since: datetime) -> Mapping[str, int]:
-        """By notifier, the messages queued whose event time is `since` or later."""
+    def sent_since(self, since: datetime, until: datetime) -> Mapping[str, int]:
+        """By notifier, the messages queued of `since` <= event time <= `until`."""
         ...
 
     def told_to(self, alert_ids: Collection[str]) -> Mapping[str, Collection[str]]:
@@ -37,13 +44,13 @@ class Journal(Protocol):
 
     def commit(
         self,
-        as_of: datetime,
+        as_of: datetime | None,
         alerts: Sequence[Alert],
         deliveries: Sequence[Delivery],
         applied: Sequence[int] = (),
         dropped: Sequence[Delivery] = (),
     ) -> None:
-        """Write all of it or nothing."""
+        """Write all of it or nothing; `as_of` is None before the first post."""
         ...
 
 

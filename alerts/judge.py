@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from alerts.bins import moment
-from alerts.detector import Finding
+from alerts.detector import Finding, InWindow
 from alerts.rules import SCALES, Rule
 from alerts.spike import Look
 from alerts.watched import Seen
@@ -29,10 +29,9 @@ def scales_of(rule: Rule) -> tuple[str, ...]:
 
 def is_strange(rule: Rule, finding: Finding, budget: float) -> bool:
     """Whether what was found is over the rule's threshold, however few said it."""
-    strangest = finding.strangest
     if rule.at_least is not None:
-        return strangest.seen >= rule.at_least
-    return finding.per_year <= budget and strangest.seen > strangest.expected
+        return any(_is_high(rule, window) for window in finding.windows)
+    return finding.per_year <= budget and finding.windows[0].surprise > 0
 
 
 def judge(
@@ -43,8 +42,9 @@ def judge(
     `budget` is how many alerts a year the rule may raise by chance for this symbol. A look that is not `warm` (too
     little of the past is known) is never over.
 
-    The spike is that of the strangest window that has as many posts, authors and sources as the rule asks for: a burst
-    may be strangest in its first five minutes, when three have spoken. Where no window has, it is never over.
+    The spike is that of the strangest window which is news by itself and has as many posts, authors and sources as the
+    rule asks for: a burst may be strangest in its first five minutes, when three have spoken. Where no window is and
+    has, it is never over.
 
     Of the spike, `expected` is always a number of posts (of a share, its part of the posts that were seen; of the
     volume, all posts), and `p_value` the probability that at least one burst as strange as this one begins in a
@@ -54,7 +54,7 @@ def judge(
     enough = False
     for window in finding.windows:
         seen = seen_in(SCALES[window.scale])
-        if window.seen > window.expected and _is_enough(rule, seen):
+        if _is_high(rule, window) and _is_enough(rule, seen):
             enough = True
             break
     else:
@@ -75,10 +75,14 @@ def judge(
     )
     strange = is_strange(rule, finding, budget)
     if rule.at_least is not None:
-        quiet = not strange
+        quiet = not (strange and enough)
     else:
         quiet = finding.per_year > max(budget, min(budget * rule.clear_factor, CLEAREST_PER_YEAR))
     return Look(spike=spike, over=warm and enough and strange, quiet=quiet)
+
+
+def _is_high(rule: Rule, window: InWindow) -> bool:
+    return window.seen >= rule.at_least if rule.at_least is not None else window.surprise > 0
 
 
 def _is_enough(rule: Rule, seen: Seen) -> bool:

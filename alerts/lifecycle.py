@@ -93,6 +93,9 @@ def hold(alert: Alert, reason: NotificationReason, before: Alert | None) -> Aler
     undone = replace(alert, told=before.told if before else None, told_at=before.told_at if before else None)
     if reason is NotificationReason.ESCALATED and before is not None:
         return replace(undone, state=before.state)
+    if alert.resolved_at is not None and undone.told_at == alert.resolved_at:
+        # Taken on and ended at one moment of event time: that the end is untold must show (`end_is_untold`).
+        return replace(undone, told_at=alert.resolved_at - timedelta(microseconds=1))
     return undone
 
 

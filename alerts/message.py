@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from alerts.headline import TEST_RULE, by_authors, expected, headline, name_of, one_text, rareness, told_in_one
+from alerts.headline import (
+    TEST_RULE,
+    by_authors,
+    expected,
+    headline,
+    name_of,
+    one_text,
+    problem,
+    rareness,
+    told_in_one,
+)
 from alerts.quotes import MAX_POST_CHARS, Quote, find_words, quote_post, web_link
 from alerts.wording import (
     bar_length,
@@ -26,6 +36,7 @@ from alerts.wording import (
 )
 from bearometer.alert import (
     Alert,
+    AlertState,
     ChartPoint,
     Delivery,
     Evidence,
@@ -35,7 +46,7 @@ from bearometer.alert import (
     Severity,
     Spike,
 )
-from bearometer.post import MARKET, is_symbol
+from bearometer.post import MARKET, is_symbol, source_of
 from bearometer.settings import AlertSettings
 from bearometer.terminal import plain
 
@@ -104,7 +115,7 @@ def compose(delivery: Delivery, settings: AlertSettings) -> Message:
     name = name_of(alert.symbol)
     link = _link(alert, settings)
     return Message(
-        symbol=name[:1].upper() + name[1:] if alert.symbol == MARKET else name,
+        symbol=name if is_symbol(alert.symbol) else name[:1].upper() + name[1:],
         headline=headline(delivery),
         facts=(*_what(delivery), *_who(evidence), *_to_do(delivery, link), *_origin(alert, settings)),
         quotes=tuple(quote_post(post) for post in evidence.top_posts[:MAX_QUOTES]) if evidence else (),
@@ -144,6 +155,8 @@ def _what(delivery: Delivery) -> list[tuple[str, str]]:
     facts = [("Started", time_utc(alert.started_at))]
     if delivery.reason is NotificationReason.RESOLVED and alert.resolved_at is not None:
         facts.append(("Over at", time_utc(alert.resolved_at)))
+    if not spike.measure.is_of_posts:
+        return [*facts, *_what_is_missing(alert)]
     worst = delivery.reason in (NotificationReason.RESOLVED, NotificationReason.REPEATED)
     past = "the symbol's" if is_symbol(alert.symbol) else "its"
     part = " of the posts" if spike.measure is Measure.SHARE and spike.posts is not None else ""
@@ -161,6 +174,24 @@ def _what(delivery: Delivery) -> list[tuple[str, str]]:
         ("Odds", rare[:1].upper() + rare[1:]),
         *([("Repeats", copies)] if copies else []),
     ]
+
+
+def _what_is_missing(alert: Alert) -> list[tuple[str, str]]:
+    """What came last, how long it may take, and what is known to be wrong."""
+    spike, source = alert.peak, plain(source_of(alert.symbol) or "", MAX_NAME_CHARS)
+    last = {Measure.NO_DATA: "Last post", Measure.FAILING: "Worked until"}.get(spike.measure, "Evaluated to")
+    allowed = length_of_time(timedelta(seconds=spike.expected))
+    wrong = problem(alert)
+    look = "bearometer doctor" if spike.measure is Measure.LAG else "bearometer sources list"
+    facts = [
+        (last, time_utc(spike.start) if spike.start < spike.end else "never so far"),
+        ("Too long", f"from {allowed} on"),
+        *([("Problem", wrong)] if wrong else []),
+    ]
+    if alert.state is AlertState.RESOLVED:
+        return facts
+    can_pause = bool(source) and source == _argument(source)
+    return [*facts, ("Look", look), *([("Pause it", f"bearometer sources pause {source}")] if can_pause else [])]
 
 
 def _all_seen(spike: Spike, evidence: Evidence | None) -> str:

@@ -74,10 +74,10 @@ class Monitor:
     monitor; it then needs the mentions from `first_needed` on, in any order. Without them it begins at the earliest
     mention that it is given before it first moves, or where it is first moved to when there is none.
 
-    Watching is taken to have begun in the hour of the first mention of anybody within the history. A symbol that
-    nobody spoke of since then is known to be quiet, so its first burst is a spike; but nothing is a spike within
-    three days of the beginning. Topics and the market are watched where a rule names them and mentions of them (by
-    `topic_key`, MARKET) are given.
+    Watching is taken to have begun in the hour of the first mention of anybody within the history that was known in
+    time (a new feed brings posts of weeks ago, when nobody watched). A symbol that nobody spoke of since then is known
+    to be quiet, so its first burst is a spike; but nothing is a spike within three days of the beginning. Topics and
+    the market are watched where a rule names them and mentions of them (by `topic_key`, MARKET) are given.
     """
 
     def __init__(
@@ -115,7 +115,8 @@ class Monitor:
         """
         for mention in mentions:
             bin = bin_of(mention.published_at)
-            self._activate(bin // _HOUR)
+            if mention.on_time:
+                self._activate(bin // _HOUR)
             if not self._rules_for(mention.symbol):
                 continue
             if self._watch(mention.symbol).add(said_of(mention), bin) and self._spoken_of:
@@ -262,7 +263,9 @@ class Monitor:
         market = self._rules.market_false_alerts_per_year
         if market is None:
             return rule.false_alerts_per_symbol_year
-        share = market / max(1, self._count_spoken_of(tick // BINS_A_DAY)) if is_symbol(name) else market
+        share = market / max(1, sum(each.at_least is None for each in self._rules_for(name)))
+        if is_symbol(name):
+            share /= max(1, self._count_spoken_of(tick // BINS_A_DAY))
         return min(rule.false_alerts_per_symbol_year, share)
 
     def _count_spoken_of(self, day: int) -> int:

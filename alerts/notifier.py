@@ -1,10 +1,11 @@
 """What every notifier does."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from bearometer.alert import Delivery
 
-__all__ = ["Notifier"]
+__all__ = ["Digesting", "Notifier"]
 
 
 class Notifier(Protocol):
@@ -25,4 +26,18 @@ class Notifier(Protocol):
         Raises Transient when the same message may be taken later (with the wait that the other side asked for),
         Failed when it never will be. Does not retry by itself.
         """
+        ...
+
+
+@runtime_checkable
+class Digesting(Notifier, Protocol):
+    """A notifier that can tell several messages in one."""
+
+    @property
+    def digest_seconds(self) -> float:
+        """How long a message that is not urgent waits for others; 0: each is sent at once and alone."""
+        ...
+
+    def send_digest(self, deliveries: Sequence[Delivery]) -> None:
+        """Deliver all of them, in the order in which they were queued, as one message. Else as `send`."""
         ...

@@ -6,14 +6,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from alerts.rule_keys import FILE_KEYS, MARKET_KEYS, QUIET_KEYS, RULE_KEYS, SELECTORS, Reader, nearest
+from alerts.rule_keys import FILE_KEYS, MARKET_KEYS, QUIET_KEYS, RULE_KEYS, SELECTORS, SUPPLY_KEYS, Reader, nearest
 from alerts.rule_lists import Groups, read_groups
 from alerts.rule_source import Problem, Source, open_source, shown
-from alerts.rules import QuietHours, Rule, RuleSet, default_rules
+from alerts.rules import SUPPLY, QuietHours, Rule, RuleSet, default_rules
 from alerts.toml_lines import Place
 from bearometer.alert import Measure, Severity
 from bearometer.errors import Misconfigured
-from bearometer.post import MARKET, topic_key
+from bearometer.post import MARKET, source_key, topic_key
 from bearometer.settings import AlertSettings
 
 __all__ = ["CheckedRules", "Problem", "check_rules", "load_rules", "read_rules"]
@@ -27,11 +27,15 @@ _RENAMED = {
     "clear_after": "clear_seconds",
     "cooldown": "cooldown_seconds",
     "repeat": "repeat_seconds",
+    "after": "at_least",
 }
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 _BUILT = {"name", "symbols", "exclude", "inhibits", "quiet_hours"}
 _RULE_FIELDS = {_RENAMED.get(key, key) for key in RULE_KEYS} & {each.name for each in fields(Rule)} - _BUILT
 """Fields of Rule that the file says as they are."""
+_SUPPLY_FIELDS = {_RENAMED.get(key, key) for key in SUPPLY_KEYS} & _RULE_FIELDS | {"name"}
+_SUPPLY_DEFAULTS = ("routes", "quiet_hours")
+"""What rules on the supply take from the defaults, which are those of spikes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,9 @@ class _Reading:
         if "false_alerts_per_year" in market:
             market["market_false_alerts_per_year"] = market.pop("false_alerts_per_year")
         self._defaults = self._read_watch(("defaults",), table.get("defaults", {}), _DEFAULT_KEYS)
-        return replace(self._usual, rules=tuple(self._read_rules()), **market)
+        supply = self._read_all_supply()
+        rules = tuple(self._read_rules({rule.name for rule in supply}))
+        return replace(self._usual, rules=rules, supply=supply, **market)
 
     def _tables(self, key: str) -> Iterator[tuple[Place, object]]:
         found = self._source.table.get(key)
@@ -122,7 +128,49 @@ class _Reading:
             whole = "start" in found and "end" in found
             self._quiet[name] = QuietHours(**found) if whole else None
 
-    def _read_rules(self) -> Iterator[Rule]:
+    def _read_all_supply(self) -> tuple[Rule, ...]:
+        if "supply" not in self._source.table:
+            return tuple(self._build_supply(rule, ("defaults",), {}) for rule in self._usual.supply)
+        found: dict[str, Rule] = {}
+        for place, table in self._tables("supply"):
+            own = self._source.read(table, place, SUPPLY_KEYS)
+            for key, names in own.items():
+                if _kind(key) in ("lists", "sectors", "quiet_hours"):
+                    self._check_names((*place, key), key, names)
+            if "kind" not in own:
+                if isinstance(table, dict) and "kind" not in table:
+                    self._source.complain(place, "`kind` is missing")
+                continue
+            rule = self._build_supply(SUPPLY[own["kind"]], place, own)
+            if rule.name in found:
+                why = "" if "name" in own else "; without a `name` it is called after its `kind`"
+                self._source.complain(
+                    (*place, "name" if "name" in own else "kind"),
+                    f"`name` is {shown(rule.name)}; another [[supply]] has it already{why}",
+                )
+            for key in ("sources", "exclude"):
+                if key in own and rule.measure is Measure.LAG:
+                    self._source.complain((*place, key), f"`{key}` says nothing here: a lag is one of all sources")
+            found[rule.name] = rule
+        return tuple(found.values())
+
+    def _build_supply(self, usual: Rule, place: Place, own: Mapping[str, Any]) -> Rule:
+        said = {**{key: self._defaults[key] for key in _SUPPLY_DEFAULTS if key in self._defaults}, **own}
+        as_fields = {_RENAMED.get(key, key): value for key, value in said.items()}
+        rule = replace(
+            usual,
+            symbols=tuple(map(source_key, said["sources"])) if "sources" in said else usual.symbols,
+            exclude=tuple(map(source_key, said.get("exclude", ()))),
+            inhibits=self._chosen(said, "inhibits", "inhibits_"),
+            quiet_hours=self._chosen_hours(said),
+            **{field: value for field, value in as_fields.items() if field in _SUPPLY_FIELDS},
+        )
+        if own:
+            # Quiet hours of the defaults may well be none for what is critical.
+            self._check_telling(rule, place, {"quiet_hours": (), **own})
+        return rule
+
+    def _read_rules(self, taken: Collection[str]) -> Iterator[Rule]:
         if "rule" not in self._source.table:
             yield self._build(("defaults",), {"name": self._usual.rules[0].name})
         names: dict[str, Place] = {}
@@ -136,6 +184,8 @@ class _Reading:
                 self._source.complain(
                     (*place, "name"), f"`name` is {shown(name)}; the rule on line {line} has it already"
                 )
+            elif name in taken:
+                self._source.complain((*place, "name"), f"`name` is {shown(name)}; a rule on the supply has it already")
             names.setdefault(name, (*place, "name"))
             yield self._build(place, own)
 
@@ -173,7 +223,7 @@ class _Reading:
             symbols=self._watched(said),
             exclude=self._chosen(said, "exclude", "exclude_"),
             inhibits=self._chosen(said, "inhibits", "inhibits_"),
-            quiet_hours=tuple(hours for name in said.get("quiet_hours", ()) if (hours := self._quiet.get(name))),
+            quiet_hours=self._chosen_hours(said),
             **{field: value for field, value in as_fields.items() if field in _RULE_FIELDS},
         )
         self._check(rule, place, own)
@@ -189,6 +239,9 @@ class _Reading:
         topics = [topic_key(topic) for topic in said.get(f"{prefix}topics", ())]
         return tuple(dict.fromkeys([*said.get(symbols, ()), *self._members(said, prefix), *topics]))
 
+    def _chosen_hours(self, said: Mapping[str, Any]) -> tuple[QuietHours, ...]:
+        return tuple(hours for name in said.get("quiet_hours", ()) if (hours := self._quiet.get(name)))
+
     def _members(self, said: Mapping[str, Any], prefix: str) -> Iterator[str]:
         for kind, groups in self._groups.items():
             for name in said.get(prefix + kind, ()):
@@ -196,27 +249,31 @@ class _Reading:
 
     def _check(self, rule: Rule, place: Place, own: Mapping[str, Any]) -> None:
         """Whether the rule can ever match, and whether anybody is told."""
-        said = {**self._defaults, **own}
-
-        def place_of(key: str) -> Place:
-            return (*place, key) if key in own else ("defaults", key) if key in self._defaults else place
-
         if rule.measure is Measure.SHARE and rule.at_least is not None and rule.at_least > 1:
-            self._source.refuse(place_of("at_least"), "at_least", rule.at_least, "a share, above 0 and 1 at most")
+            at = self._place_of("at_least", place, own)
+            self._source.refuse(at, "at_least", rule.at_least, "a share, above 0 and 1 at most")
         if not self._is_half_read(place, own) and not _can_match(rule):
             why = "all of it is excluded" if rule.symbols else "nothing is chosen"
             self._source.complain(place, f"this rule can never match: {why}")
+        self._check_telling(rule, place, own)
+
+    def _place_of(self, key: str, place: Place, own: Mapping[str, Any]) -> Place:
+        """Where this was said, of the table at `place`."""
+        return (*place, key) if key in own else ("defaults", key) if key in self._defaults else place
+
+    def _check_telling(self, rule: Rule, place: Place, own: Mapping[str, Any]) -> None:
+        said = {**self._defaults, **own}
         for name in said.get("quiet_hours", ()):
             hours = self._quiet.get(name)
             if hours is not None and hours.unless is not None and _RANKS[rule.severity] >= _RANKS[hours.unless]:
                 text = (
                     f"`quiet_hours` has {shown(name)}, which never hold this rule back: its severity is {rule.severity}"
                 )
-                self._source.complain(place_of("quiet_hours"), text, is_warning=True)
+                self._source.complain(self._place_of("quiet_hours", place, own), text, is_warning=True)
         if self._routes and not any(fnmatchcase(name, each) for name in self._routes for each in rule.routes):
             named, there = (", ".join(shown(each) for each in names) for names in (rule.routes, sorted(self._routes)))
             text = f"`routes` has {named}; no configured route is such, so nobody is told: there are {there}"
-            self._source.complain(place_of("routes"), text, is_warning=True)
+            self._source.complain(self._place_of("routes", place, own), text, is_warning=True)
 
     def _is_half_read(self, place: Place, own: Mapping[str, Any]) -> bool:
         """Whether what the rule watches is not known for a mistake that has been said."""

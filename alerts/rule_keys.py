@@ -22,6 +22,7 @@ __all__ = [
     "QUIET_KEYS",
     "RULE_KEYS",
     "SELECTORS",
+    "SUPPLY_KEYS",
     "Reader",
     "Wrong",
     "nearest",
@@ -43,6 +44,7 @@ _TIME = re.compile(r"([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
 _PATTERN = re.compile(r"(?:[A-Z0-9.\-^=*?]|\[!?[A-Z0-9.\-^=]+\]){1,60}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _ROUTE = re.compile(r"\S{1,200}")
+_SOURCE = re.compile(r"(?:[a-z0-9_.\-*?]|\[!?[a-z0-9_.\-]+\]){1,100}", re.ASCII)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -99,17 +101,25 @@ def _route(value: object) -> str:
     raise Wrong((None, value, 'the name of a route or a pattern of names, such as "slack" or "email:*"'))
 
 
+def _source(value: object) -> str:
+    if isinstance(value, str) and _SOURCE.fullmatch(value):
+        return value
+    raise Wrong((None, value, 'the name of a source or a pattern of names, such as "feeds" or "news-*"'))
+
+
 def _bool(value: object) -> bool:
     if isinstance(value, bool):
         return value
     raise Wrong((None, value, "true or false"))
 
 
-def _one_of(kind: type[StrEnum]) -> Reader:
+def _one_of(members: Iterable[StrEnum]) -> Reader:
+    known = {str(each): each for each in members}
+
     def read(value: object) -> StrEnum:
-        if isinstance(value, str) and value.strip().lower() in set(kind):
-            return kind(value.strip().lower())
-        raise Wrong((None, value, _alternatives([f'"{each}"' for each in kind])))
+        if isinstance(value, str) and value.strip().lower() in known:
+            return known[value.strip().lower()]
+        raise Wrong((None, value, _alternatives([f'"{each}"' for each in known])))
 
     return read
 
@@ -240,7 +250,7 @@ SELECTORS = ("symbols", "lists", "sectors", "topics", "market")
 
 RULE_KEYS: Mapping[str, Reader] = {
     "name": _name,
-    "measure": _one_of(Measure),
+    "measure": _one_of(measure for measure in Measure if measure.is_of_posts),
     "scales": _scales,
     "symbols": _list(_pattern, "ticker symbols", empty=True),
     "lists": _list(_name, "names of lists", empty=True),
@@ -282,6 +292,18 @@ QUIET_KEYS: Mapping[str, Reader] = {
 }
 """Keys of `[[quiet_hours]]`."""
 
+SUPPLY_KEYS: Mapping[str, Reader] = {
+    "kind": _one_of(measure for measure in Measure if not measure.is_of_posts),
+    "name": _name,
+    "sources": _list(_source, "names of sources"),
+    "exclude": _list(_source, "names of sources", empty=True),
+    "after": _length(60),
+    **{key: RULE_KEYS[key] for key in ("pending", "clear_after", "cooldown", "repeat", "severity", "routes")},
+    **{key: RULE_KEYS[key] for key in ("quiet_hours", "inhibits")},
+    **{f"inhibits_{kind}": RULE_KEYS[f"inhibits_{kind}"] for kind in ("lists", "sectors", "topics")},
+}
+"""Keys of `[[supply]]`."""
+
 MARKET_KEYS: Mapping[str, Reader] = {
     "false_alerts_per_year": _or("none", None, _number()),
     "group_at": _whole(2),
@@ -289,7 +311,7 @@ MARKET_KEYS: Mapping[str, Reader] = {
 }
 """Keys of `[market]`."""
 
-FILE_KEYS = ("defaults", "market", "lists", "sectors", "quiet_hours", "rule")
+FILE_KEYS = ("defaults", "market", "lists", "sectors", "quiet_hours", "rule", "supply")
 
 OLD_NAMES: Mapping[str, str] = {
     "pending_seconds": "pending",

@@ -17,7 +17,7 @@ __all__ = ["Problem", "Source", "open_source", "read_text", "shown"]
 MAX_BYTES = 4_000_000
 _AT_LINE = re.compile(r" \((?:at line (\d+), column \d+|at end of document)\)$")
 _TOO_MANY_DIGITS = re.compile(r"\d[\d_]{4000,}")
-_MARKED_TWICE = ("rule", "quiet_hours")
+_MARKED_TWICE = ("rule", "quiet_hours", "supply")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 
 from alerts.message import false_alert_budget
+from alerts.monitor import watches_whole_posts
 from alerts.rules import SCALES, QuietHours, Rule, RuleSet
 from bearometer.alert import Measure
-from bearometer.post import MARKET, topic_of
+from bearometer.post import MARKET, source_of, topic_of
 from bearometer.terminal import plain
 
 __all__ = ["describe_rule", "describe_together"]
@@ -24,11 +25,12 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 def describe_rule(rule: Rule, symbol: str | None = None) -> str:
     """One rule in one line; with a symbol, a topic's key or MARKET, what it asks for there."""
+    if not rule.measure.is_of_posts:
+        return _describe_supply(rule)
     if symbol is None:
         watched = _several(rule.symbols) + (f" but not {_several(rule.exclude)}" if rule.exclude else "")
     else:
         watched = _thing("market" if symbol == MARKET else symbol)
-    inhibited = "anything else" if "*" in rule.inhibits else _several(rule.inhibits)
     parts = [
         f"{_MEASURES[rule.measure]} of {watched} in {_scales(rule.scales)}",
         _threshold(rule),
@@ -36,9 +38,7 @@ def describe_rule(rule: Rule, symbol: str | None = None) -> str:
         + (f" in {_count(rule.min_sources, 'source')}" if rule.min_sources > 1 else ""),
         _telling(rule),
         f"{_ending(rule)}, and then no new alert for {_length(rule.cooldown_seconds)}",
-        *(_waiting(hours) for hours in rule.quiet_hours),
-        *([f"while it fires nothing is said of {inhibited}"] if rule.inhibits else []),
-        f"{rule.severity}, told to {'every route' if '*' in rule.routes else _and(rule.routes)}",
+        *_whom(rule),
     ]
     return plain(f"{rule.name}: {'; '.join(parts)}", limit=4000)
 
@@ -46,11 +46,44 @@ def describe_rule(rule: Rule, symbol: str | None = None) -> str:
 def describe_together(rules: RuleSet) -> str:
     """What holds for all rules together, in one line."""
     budget = rules.market_false_alerts_per_year
+    shared = "any number of false alerts a year"
+    if budget is not None:
+        shared = f"at most {budget:,g} false alerts a year, shared by the symbols and by the rules of each"
+        if watches_whole_posts(rules):
+            shared += ", and as many for each topic or for all posts together"
     return (
-        f"all together: {'any number of' if budget is None else f'at most {budget:,g}'} false alerts a year; "
+        f"all together: {shared}; "
         f"{rules.group_at:,} new alerts at once are one message; "
         f"at most {_count(rules.route_cap_per_hour, 'message')} an hour to each route"
     )
+
+
+def _describe_supply(rule: Rule) -> str:
+    watched = f"{_several(rule.symbols)}{f' but not {_several(rule.exclude)}' if rule.exclude else ''}"
+    after = _length(round(rule.at_least or 0))
+    what = {
+        Measure.NO_DATA: f"no new post for {after} ({watched})",
+        Measure.FAILING: f"trouble for {after} ({watched})",
+    }.get(rule.measure, f"what is evaluated is {after} behind the clock")
+    over = (
+        f"when all has been well for {_length(rule.clear_seconds)}" if rule.clear_seconds else "as soon as all is well"
+    )
+    parts = [
+        what,
+        _telling(rule),
+        f"over {over}, and then no new alert for {_length(rule.cooldown_seconds)}",
+        *_whom(rule),
+    ]
+    return plain(f"{rule.name}: {'; '.join(parts)}", limit=4000)
+
+
+def _whom(rule: Rule) -> list[str]:
+    inhibited = "anything else" if "*" in rule.inhibits else _several(rule.inhibits)
+    return [
+        *(_waiting(hours) for hours in rule.quiet_hours),
+        *([f"while it fires nothing is said of {inhibited}"] if rule.inhibits else []),
+        f"{rule.severity}, told to {'every route' if '*' in rule.routes else _and(rule.routes)}",
+    ]
 
 
 def _several(patterns: Sequence[str]) -> str:
@@ -64,6 +97,9 @@ def _thing(pattern: str) -> str:
     topic = topic_of(pattern)
     if topic is not None:
         return "every topic" if topic == "*" else f"the topic {topic}"
+    source = source_of(pattern)
+    if source is not None:
+        return "every source by itself" if source == "*" else f"source {source}"
     if pattern == "market":
         return "all posts together"
     if pattern == "*":

@@ -1,14 +1,17 @@
 """What is watched, how strange it must be, and who is told: the rules, as data."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time
 from fnmatch import fnmatchcase
+from typing import Any
 
 from bearometer.alert import Measure, Severity
-from bearometer.post import MARKET, is_symbol
+from bearometer.post import MARKET, is_symbol, source_key
 from bearometer.settings import AlertSettings
 
-__all__ = ["SCALES", "QuietHours", "Rule", "RuleSet", "default_rules"]
+__all__ = ["SCALES", "SUPPLY", "QuietHours", "Rule", "RuleSet", "default_rules"]
 
 SCALES: dict[str, int] = {"5m": 1, "1h": 12, "6h": 72, "24h": 288}
 """The lengths of window at which the detector looks, in its bins of five minutes."""
@@ -56,12 +59,16 @@ class Rule:
     symbols: tuple[str, ...] = ("*",)
     """Shell-style patterns of symbols, of topics by their keys (`#Earnings`), or `market` for all posts together.
 
-    `*` is every symbol, and neither a topic nor the market.
+    `*` is every symbol, and neither a topic nor the market. A rule on the supply of posts has patterns of sources by
+    their keys (`!feeds`), or EVALUATION.
     """
     exclude: tuple[str, ...] = ()
-    false_alerts_per_symbol_year: float = 0.05
+    false_alerts_per_symbol_year: float = 0.2
     at_least: float | None = None
-    """An explicit threshold in place of the budget: a count, or a share from 0 to 1."""
+    """An explicit threshold in place of the budget: a count, or a share from 0 to 1.
+
+    Of the supply of posts the longest time in seconds that passes.
+    """
     min_posts: int = 5
     min_authors: int = 3
     min_sources: int = 1
@@ -78,7 +85,10 @@ class Rule:
     """Shell-style patterns of notifiers' names."""
     quiet_hours: tuple[QuietHours, ...] = ()
     inhibits: tuple[str, ...] = ()
-    """Patterns of what nothing is said of while an alert of this rule fires; here `*` is topics and the market too."""
+    """Patterns of what nothing is said of while an alert of this rule fires; here `*` is topics and the market too.
+
+    The supply of posts is never among it.
+    """
     _watched: "_Patterns" = field(init=False, repr=False, compare=False)
     _excluded: "_Patterns" = field(init=False, repr=False, compare=False)
 
@@ -104,14 +114,45 @@ class RuleSet:
     """So many alerts of one step and route are told as one message."""
     route_cap_per_hour: int = 20
     """Messages to one notifier in an hour of event time; what is beyond is dropped, and the next one says how many."""
+    supply: tuple[Rule, ...] = ()
+    """Rules on the supply of posts; no name is in `rules` too."""
+
+    def by_name(self) -> dict[str, Rule]:
+        """All of them, those on the supply too."""
+        return {rule.name: rule for rule in (*self.rules, *self.supply)}
 
     def for_symbol(self, symbol: str) -> tuple[Rule, ...]:
         """The rules that watch it, in order."""
         return tuple(rule for rule in self.rules if rule.covers(symbol))
 
 
+def _on_supply(measure: Measure, after_seconds: int, cooldown_seconds: int, source: str = "*", **more: Any) -> Rule:
+    return Rule(
+        str(measure),
+        measure=measure,
+        symbols=(source_key(source),),
+        at_least=after_seconds,
+        cooldown_seconds=cooldown_seconds,
+        escalate_factor=math.inf,
+        **{"pending_seconds": 600, "clear_seconds": 0, **more},
+    )
+
+
+SUPPLY: Mapping[Measure, Rule] = {
+    Measure.NO_DATA: _on_supply(Measure.NO_DATA, 86_400, 86_400),
+    Measure.FAILING: _on_supply(Measure.FAILING, 3600, 3600),
+    Measure.LAG: _on_supply(
+        Measure.LAG, 900, 3600, source="", pending_seconds=300, clear_seconds=300, severity=Severity.CRITICAL
+    ),
+}
+"""The rules on the supply of posts where nobody wrote any, and what those that somebody wrote do not say.
+
+All of them wait for minutes: where everything was stopped for a night, all is old when it starts again.
+"""
+
+
 def default_rules(settings: AlertSettings) -> RuleSet:
-    """The rules where nobody wrote any: many speak badly, with the numbers of the settings."""
+    """The rules where nobody wrote any: many speak badly, with the numbers of the settings; and posts must come."""
     return RuleSet(
         (
             Rule(
@@ -124,5 +165,6 @@ def default_rules(settings: AlertSettings) -> RuleSet:
                 clear_seconds=settings.clear_seconds,
                 cooldown_seconds=settings.cooldown_seconds,
             ),
-        )
+        ),
+        supply=tuple(SUPPLY.values()) if settings.watch_sources else (),
     )

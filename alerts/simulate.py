@@ -16,7 +16,18 @@ from alerts.detector import Detector
 from alerts.rules import SCALES
 from bearometer.alert import Measure
 
-__all__ = ["BUDGETS", "STREAMS", "Realised", "Stream", "draw", "realise", "simulate", "table"]
+__all__ = [
+    "BUDGETS",
+    "STREAMS",
+    "Realised",
+    "Stream",
+    "draw",
+    "interval",
+    "is_within_two",
+    "realise",
+    "simulate",
+    "table",
+]
 
 DAY = 288
 HOUR = 12
@@ -58,10 +69,9 @@ class Realised:
     def is_kept(self) -> bool:
         """Whether a true rate within a factor of two of the budget can have brought so many alarms.
 
-        Few alarms say little: the count is Poisson, and its exact 95% interval (Garwood 1936) is set beside the range.
+        See `is_within_two`.
         """
-        low, high = _garwood(self.alarms)
-        return low / self.years <= 2 * self.budget and high / self.years >= self.budget / 2
+        return is_within_two(self.alarms, self.years, self.budget)
 
 
 STREAMS = tuple(
@@ -143,8 +153,17 @@ def table(results: Iterable[Sequence[Realised]]) -> Iterator[str]:
         yield f"{stream.per_day:>7g}  {kind:<12}{row[0].years:>6.1f}{found}"
 
 
-def _garwood(count: int) -> tuple[float, float]:
-    """The 95% interval of a Poisson mean, by Wilson and Hilferty's cube."""
+def is_within_two(count: int, years: float, per_year: float) -> bool:
+    """Whether a true rate from half of `per_year` to twice as much can have brought so many in so many years.
+
+    Few say little: the count is Poisson, and its 95% interval is set beside the range.
+    """
+    low, high = interval(count)
+    return low / years <= 2 * per_year and high / years >= per_year / 2
+
+
+def interval(count: int) -> tuple[float, float]:
+    """The 95% interval of a Poisson mean that brought this count (Garwood 1936), by Wilson and Hilferty's cube."""
     z = 1.959963985
     low = 0.0 if count == 0 else count * (1 - 1 / (9 * count) - z / (3 * math.sqrt(count))) ** 3
     more = count + 1

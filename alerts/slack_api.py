@@ -6,8 +6,7 @@ Not slack_sdk's client: that one follows redirects, and takes the token with it 
 from collections.abc import Collection
 from typing import Any
 
-from alerts.http import Answer, Poster, check_address, encode
-from alerts.slack import retry_after
+from alerts.http import Answer, Poster, check_address, encode, retry_after
 from bearometer.clock import Clock
 from bearometer.errors import Failed, Misconfigured, Transient, Unavailable
 from bearometer.settings import SlackSettings

@@ -16,8 +16,8 @@ import uuid
 from typing import Any, NamedTuple
 
 from alerts.message import Message, compose
-from alerts.slack import render_slack, render_slack_reply
 from alerts.slack_api import SlackApi
+from alerts.slack_blocks import render_slack, render_slack_reply
 from bearometer.alert import Delivery, NotificationReason
 from bearometer.clock import Clock, SystemClock
 from bearometer.errors import Misconfigured

@@ -7,7 +7,7 @@ from typing import Any
 from alerts.fitting import COPIED, fit, fit_lines, inert
 from alerts.http import MENDABLE, Answer, Poster, check_address, encode
 from alerts.message import Message, Quote, compose
-from alerts.slack import HEADERS, length
+from alerts.slack_blocks import HEADERS, length
 from bearometer.alert import Delivery
 from bearometer.clock import Clock
 from bearometer.errors import BearometerError, Misconfigured, Transient

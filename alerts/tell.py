@@ -14,7 +14,7 @@ from alerts.monitor import Notice
 from alerts.rules import QuietHours, Rule, RuleSet
 from alerts.spike import yearly
 from bearometer.alert import Alert, AlertState, Delivery, NotificationReason, Severity, Silence
-from bearometer.post import MARKET
+from bearometer.post import MARKET, source_of
 
 __all__ = ["FOR_WHO_WAS_TOLD", "Held", "Messages", "address", "hold_back", "is_quiet"]
 
@@ -48,9 +48,10 @@ def hold_back(
 
     A silence that matches and has begun and not ended holds back everything. Quiet hours of the alert's rule hold
     back what is not severe enough. A firing alert whose rule inhibits the symbol holds back all but the end. Where
-    two inhibit each other the earlier one does; all times are event times.
+    two inhibit each other the earlier one does; all times are event times. That posts do not come is held back by no
+    other alert, and by a silence of everything (`*`) or of sources' keys only.
     """
-    by_name = {rule.name: rule for rule in rules.rules}
+    by_name = rules.by_name()
     active = [silence for silence in silences if silence.starts_at <= at < silence.ends_at]
     inhibiting = [
         alert
@@ -90,7 +91,7 @@ def address(
     Beyond the cap the least severe are dropped, then the likeliest. An end is never dropped, and is told to whoever
     was told of the alert.
     """
-    routes = {rule.name: rule.routes for rule in rules.rules}
+    routes = {name: rule.routes for name, rule in rules.by_name().items()}
     deliveries: list[Delivery] = []
     dropped: list[Delivery] = []
     for notifier in notifiers:
@@ -131,9 +132,15 @@ def _name(symbol: str) -> str:
     return "market" if symbol == MARKET else symbol
 
 
+def _matches(symbol: str, pattern: str) -> bool:
+    if source_of(symbol) is not None and pattern != "*" and source_of(pattern) is None:
+        return False
+    return fnmatchcase(_name(symbol), pattern)
+
+
 def _silenced(alert: Alert, active: Iterable[Silence]) -> str | None:
     for silence in active:
-        if fnmatchcase(_name(alert.symbol), silence.symbol) and fnmatchcase(alert.rule, silence.rule):
+        if _matches(alert.symbol, silence.symbol) and fnmatchcase(alert.rule, silence.rule):
             return f"silence {silence.id}"
     return None
 
@@ -157,6 +164,8 @@ def _inhibited(alert: Alert, inhibiting: Iterable[Alert], rules: Mapping[str, Ru
 
 
 def _inhibits(rule: Rule, alert: Alert) -> bool:
+    if source_of(alert.symbol) is not None:
+        return False
     return any(fnmatchcase(_name(alert.symbol), pattern) for pattern in rule.inhibits)
 
 

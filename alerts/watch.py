@@ -9,6 +9,7 @@ from alerts.evaluator import END_KEPT, Evaluator, Policy, WatchReport
 from alerts.evidence import FindWords, gather
 from alerts.monitor import Monitor, first_needed
 from alerts.rules import RuleSet, default_rules
+from alerts.supply import Supply, is_of_supply
 from bearometer.alert import Alert, Evidence
 from bearometer.clock import Clock
 from bearometer.errors import Transient
@@ -77,15 +78,17 @@ def _open_evaluation(lease: EvaluatorLease, policy: Policy, clock: Clock, find_w
     """Go on from what is stored."""
     settings, rules = policy.settings, policy.rules
     as_of = lease.as_of()
-    since, alerts = BEGINNING, list[Alert]()
-    if as_of is not None:
-        since = first_needed(as_of, settings.history_days)
-        cooldown = timedelta(seconds=max((rule.cooldown_seconds for rule in rules.rules), default=0))
-        alerts = lease.recent_alerts(as_of - max(cooldown, END_KEPT))
-    monitor = Monitor(rules, settings.history_days, as_of, alerts)
+    since = BEGINNING if as_of is None else first_needed(as_of, settings.history_days)
+    cooldown = timedelta(seconds=max((rule.cooldown_seconds for rule in rules.by_name().values()), default=0))
+    # Before the first post there may be alerts all the same, that there is none: those go by the clock.
+    alerts = lease.recent_alerts((as_of or clock.now()) - max(cooldown, END_KEPT))
+    monitor = Monitor(rules, settings.history_days, as_of, (each for each in alerts if not is_of_supply(each)))
+    supply = Supply(rules.supply, lease.sources, filter(is_of_supply, alerts))
 
     def find_evidence(alert: Alert, has_time: bool) -> Evidence:
+        if is_of_supply(alert):
+            return supply.evidence(alert)
         return gather(lease, monitor, alert, find_words if has_time else None)
 
     log.info("evaluating from %s on", "the first mention" if as_of is None else as_of.isoformat())
-    return Evaluator(lease, monitor, policy, clock, find_evidence, since=since, ended=alerts)
+    return Evaluator(lease, monitor, policy, clock, find_evidence, since=since, ended=alerts, supply=supply)

@@ -21,6 +21,8 @@ __all__ = ["Findings", "Seen", "Watched"]
 
 KEPT = 2 * BINS_A_DAY
 """How long counts are kept: what was found a day ago is judged again by the day before it."""
+FAR = 2**40
+"""A bin after all others."""
 LAG = KEPT
 """How far the second copy lags behind: a mention that is later than this makes the detectors start from nothing."""
 
@@ -45,7 +47,6 @@ class Watched:
     """All that is kept of one symbol."""
 
     __slots__ = (
-        "_asleep",
         "_counter",
         "_counts",
         "_detectors",
@@ -79,8 +80,6 @@ class Watched:
         """The last ones."""
         self._latest: tuple[int, Findings] | None = None
         """The last bin with a count, and what was found at its end."""
-        self._asleep: bytes | None = None
-        """The detectors as they are, in bytes, while they have not changed since."""
         self._lagging: bytes | None = None
         """The copy, as bytes: it is seldom needed."""
         self._lagging_until = 0
@@ -93,7 +92,8 @@ class Watched:
     def add(self, said: Said, bin: int) -> bool:
         """Take a mention in that lies in this bin; whether it is the first that is known of its day."""
         if bin >= self._until:
-            heapq.heappush(self._upcoming, said)
+            if self._detectors is not None:  # else they start from all that is said
+                heapq.heappush(self._upcoming, said)
         else:
             self._detectors = None
             if bin < self._lagging_until:
@@ -116,16 +116,13 @@ class Watched:
             self._counts.popleft()
         if self._latest is not None and self._latest[0] == until - 1:
             return self._latest[1]
-        # An empty bin is closed on a copy. The detectors skip it later: looking must not change them, not even in the
-        # last digit of a number.
-        if self._asleep is None:
-            self._asleep = pickle.dumps(self._running(), 5)
-        return self._close(pickle.loads(self._asleep), until - 1)  # our own bytes
+        # Closing an empty bin is the same to the detectors as skipping it: looking changes nothing.
+        return self._close(self._running(), until - 1)
 
     def seen(self, end: int, bins: int) -> Seen:
         """What was said in the `bins` bins before the bin `end`, which lies at most a day back."""
         inside = [count for count in self._counts if end - bins <= count.bin < end]
-        said = self.talk.between(end - bins, end)
+        said = list(self.talk.between(end - bins, end))
         bad = [each for each in said if each.negative]
         return Seen(
             negative=sum(count.negative for count in inside),
@@ -148,7 +145,7 @@ class Watched:
         """Let go of what is not needed in this bin, nor later; the detectors too, when nothing was said lately."""
         self._counter.forget(bin)
         if self._latest is None or self._latest[0] < bin - BINS_A_DAY:
-            self._detectors = self._asleep = None
+            self._detectors = None
 
     def _running(self) -> tuple[Detector, ...]:
         if self._detectors is None:
@@ -165,7 +162,7 @@ class Watched:
         return taken
 
     def _start_again(self, until: int) -> None:
-        self._take(until)
+        self._upcoming = list(self.talk.between(until, FAR))  # sorted, and so a heap
         if self._lagging is None:
             detectors, start = self._new_detectors(), self._first
         else:
@@ -179,11 +176,9 @@ class Watched:
         self._feed(detectors, settled)
         self._lagging, self._lagging_until = pickle.dumps(detectors, 5), lagging_until
         self._feed(detectors, fresh[len(settled) :])
-        self._detectors, self._asleep = detectors, None
+        self._detectors = detectors
 
     def _feed(self, detectors: tuple[Detector, ...], counts: list[Count]) -> None:
-        if counts:
-            self._asleep = None
         for count in counts:
             for detector in detectors:
                 detector.add(count.bin, count.negative, count.posts)

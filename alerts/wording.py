@@ -80,7 +80,7 @@ def percent(share: float) -> str:
 
 
 def false_alert_budget(per_symbol_year: float) -> str:
-    """The budget of false alerts in words: `at most one false alert per symbol in 20 years`."""
+    """The budget of false alerts in words: `at most one false alert per symbol in 5 years`."""
     if per_symbol_year > 1:
         return f"at most {per_symbol_year:.3g} false alerts per symbol a year"
     years = 1 / per_symbol_year

@@ -36,15 +36,18 @@ class WordFinder:
         load: Callable[[Path | None], Classifier],
         seconds: float,
         choose: Callable[[], Path | None] = lambda: None,
+        name_in: Callable[[str, str], str] = lambda _text, symbol: symbol,
     ) -> None:
         """`seconds` is the longest that any question takes.
 
         `choose` gives the folder of the model that scores now, None for the shipped one. It is asked with each
-        question, and `load` is called with the first one and when the folder has changed.
+        question, and `load` is called with the first one and when the folder has changed. `name_in` says what the text
+        calls the symbol.
         """
         self._load = load
         self._choose = choose
         self._seconds = seconds
+        self._name_in = name_in
         self._folder: Path | None = None
         self._classifier: Classifier | None = None
         self._broken = False
@@ -76,7 +79,8 @@ class WordFinder:
             folder = self._choose()
             if self._classifier is None or folder != self._folder:
                 self._classifier, self._folder = self._load(folder), folder
-            found = explain_by_occlusion(self._classifier, text, symbol, max_words=MAX_WORDS_ASKED)
+            name = self._name_in(text, symbol)
+            found = explain_by_occlusion(self._classifier, text, name, max_words=MAX_WORDS_ASKED)
             if found.label == "negative":
                 words = _shown(found.strongest(len(found.words), LEAST_WEIGHT))
         except Exception as error:

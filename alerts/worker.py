@@ -12,6 +12,7 @@ from alerts.watch import run_watch
 from alerts.words import WordFinder, load_onnx
 from bearometer.clock import Clock
 from bearometer.errors import Failed
+from bearometer.linker import open_linker
 from bearometer.settings import Settings
 from bearometer.terminal import plain
 from storage.alerts import AlertStore
@@ -36,7 +37,9 @@ def run_alerts(settings: Settings, clock: Clock, stop: threading.Event) -> None:
     store = AlertStore(engine)
     notifiers = {notifier.name: notifier for notifier in build_notifiers(settings, clock)}
     if not notifiers:
-        log.warning("no notifier is configured: alerts are recorded and nobody is told (slack, email, alerts.console)")
+        log.warning(
+            "no notifier is configured: alerts are recorded and nobody is told (`bearometer doctor` names the channels)"
+        )
     log.info("alerts go to: %s", ", ".join(notifiers) or "nobody")
     strangers = {name: count for name, count in store.waiting_by_notifier().items() if name not in notifiers}
     if strangers:
@@ -47,6 +50,7 @@ def run_alerts(settings: Settings, clock: Clock, stop: threading.Event) -> None:
         lambda folder: load_onnx(folder, settings.model.max_tokens),
         seconds,
         lambda: settings.model.path or _active_folder(models),
+        open_linker(settings.ingest.gazetteer).name_in,
     )
     try:
         run_together(

@@ -30,6 +30,17 @@ class Measure(StrEnum):
     """Those who speak, speak worse: the negative part of all distinct mentions."""
     VOLUME = "volume"
     """Many speak, whatever they say: all distinct mentions."""
+    NO_DATA = "no-data"
+    """A source gives no new post."""
+    FAILING = "failing"
+    """A source does not work, or not all of it."""
+    LAG = "lag"
+    """What is evaluated is old."""
+
+    @property
+    def is_of_posts(self) -> bool:
+        """Whether posts are counted; otherwise it is their supply that fails, in wall-clock time."""
+        return self not in (Measure.NO_DATA, Measure.FAILING, Measure.LAG)
 
 
 class Severity(StrEnum):
@@ -42,7 +53,12 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Spike:
-    """What was seen of one symbol in one window, what was expected, and how unlikely that is."""
+    """What was seen of one symbol in one window, what was expected, and how unlikely that is.
+
+    Where the supply of posts fails, the window is the time in which nothing came: from the last post or answer, or from
+    what is evaluated, up to when that was too long; empty where nothing ever came. `expected` is then the longest time
+    in seconds that the rule lets pass, and all other numbers are 0.
+    """
 
     symbol: str
     start: datetime
@@ -144,6 +160,8 @@ class Evidence:
     topics: tuple[tuple[str, int], ...] = ()
     """Topics and their negative mentions, the most first."""
     new_terms: tuple[NewTerm, ...] = ()
+    problem: str | None = None
+    """What is wrong with the supply of posts, as far as is known: a source's last error, or what stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +175,10 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A spike's life. All times are event times, so that a replay tells the same story as the live feed."""
+    """A spike's life. All times are event times, so that a replay tells the same story as the live feed.
+
+    Where the supply of posts fails, event time stops too: the times of such an alert are the clock's.
+    """
 
     id: str
     """Follows from rule, symbol and `started_at`: finding the same spike again is the same alert."""

@@ -41,6 +41,8 @@ class Servers:
         """The settings that lead a worker to these servers."""
         return {
             "BEAROMETER_KAFKA__SERVERS": self.broker.address,
+            # The broker forgets its messages: where a source goes on must not be ahead of the stores.
+            "BEAROMETER_INGEST__PLACE_AFTER_STORE": "true",
             "BEAROMETER_KAFKA__IDEMPOTENCE": "false",  # an idempotent producer never recovers from its restart
             "BEAROMETER_POSTGRES__URL": self.postgres.url(),
             "BEAROMETER_REDIS__URL": self.redis.url(),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-__all__ = ["Span", "find_cashtags", "find_spans"]
+__all__ = ["Span", "find_cashtags", "find_spans", "find_symbol"]
 
 Span = tuple[int, int]
 """Start and end of some characters of a text, as in `text[start:end]`."""
@@ -44,6 +44,13 @@ def find_spans(text: str, entity: str) -> tuple[Span, ...]:
         if spans := tuple(match.span() for match in pattern.finditer(text)):
             return spans
     return ()
+
+
+def find_symbol(text: str, symbol: str) -> tuple[Span, ...]:
+    """Every place where a symbol stands as such: as a cashtag in any case, or bare in capitals; may be none."""
+    if len(symbol) > _LONGEST or not _SYMBOL.fullmatch(symbol) or symbol == "$":
+        return ()
+    return tuple(match.span() for match in _patterns(symbol)[0].finditer(text))
 
 
 @lru_cache(maxsize=4096)

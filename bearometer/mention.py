@@ -85,6 +85,8 @@ class SeenMention:
     source: str
     negative: bool
     """Whether its label is `negative`."""
+    on_time: bool = True
+    """Whether it was known within a day of its publication; what was not does not say that anybody watched then."""
 
 
 def likeliest(topics: Mapping[str, float]) -> str | None:

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["MARKET", "Heartbeat", "Post", "is_symbol", "topic_key", "topic_of"]
+__all__ = ["EVALUATION", "MARKET", "Heartbeat", "Post", "is_symbol", "source_key", "source_of", "topic_key", "topic_of"]
 
 MARKET = "*"
 """Stands where a symbol stands and means: all posts together."""
 _TOPIC_MARK = "#"
+_SOURCE_MARK = "!"
+EVALUATION = _SOURCE_MARK
+"""Stands where a symbol stands and means: the path from the sources to the alerts."""
 
 
 def topic_key(topic: str) -> str:
@@ -20,9 +23,19 @@ def topic_of(key: str) -> str | None:
     return key.removeprefix(_TOPIC_MARK) if key.startswith(_TOPIC_MARK) else None
 
 
+def source_key(source: str) -> str:
+    """What stands where a symbol stands and means: this source of posts; `!feeds`, which no symbol is."""
+    return f"{_SOURCE_MARK}{source}"
+
+
+def source_of(key: str) -> str | None:
+    """The source that `source_key` made this key of, empty for EVALUATION; None for whatever posts speak of."""
+    return key.removeprefix(_SOURCE_MARK) if key.startswith(_SOURCE_MARK) else None
+
+
 def is_symbol(key: str) -> bool:
-    """Whether this may be the symbol of a company: it is neither MARKET nor a topic's key."""
-    return key != MARKET and topic_of(key) is None
+    """Whether this may be the symbol of a company: it is neither MARKET nor a topic's key nor a source's."""
+    return key != MARKET and topic_of(key) is None and source_of(key) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,7 @@ class Post:
     text: str
     published_at: datetime
     ingested_at: datetime
+    """When it became known: as it came in, and for a replay of the past when it was published."""
     fingerprint: str
     symbols: tuple[str, ...] = ()
     """Upper-case ticker symbols that the post speaks of, in order of appearance, without repeats."""

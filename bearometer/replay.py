@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from alerts.notifier import Digesting
 from alerts.route import build_notifiers
 from bearometer.alert import Alert
 from bearometer.bars import Bars
@@ -167,8 +168,12 @@ class Watcher:
         self._posts = posts
         self._alerts = alerts
         self._clock = clock
-        # What waits for other notifiers may wait for ever.
-        self._notifiers = {notifier.name for notifier in build_notifiers(settings)}
+        # What waits for other notifiers may wait for ever, and a digest for hours.
+        self._notifiers = {
+            each.name
+            for each in build_notifiers(settings)
+            if not (isinstance(each, Digesting) and each.digest_seconds > 0)
+        }
 
     def wait(
         self,

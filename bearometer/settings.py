@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from bearometer.errors import Misconfigured
+from bearometer.source_settings import Sources
 
 __all__ = [
     "AlertSettings",
@@ -79,6 +80,7 @@ class PostgresSettings(_Group):
     )
     connect_timeout_seconds: int = Field(10, ge=1)
     statement_timeout_seconds: int = Field(60, ge=1)
+    keep_days: int | None = Field(None, ge=7, le=3660, description="what `bearometer prune` keeps, without --keep")
 
 
 class RedisSettings(_Group):
@@ -103,6 +105,7 @@ class IngestSettings(_Group):
     """How posts come in."""
 
     feeds: tuple[FeedSettings, ...] = ()
+    sources: Sources = ()
     heartbeat_seconds: float = Field(10.0, gt=0, description="how often a source says how far it has come")
     fetch_timeout_seconds: float = Field(20.0, gt=0)
     max_feed_bytes: int = Field(5_000_000, ge=1_000)
@@ -111,7 +114,24 @@ class IngestSettings(_Group):
     max_text_chars: int = Field(20_000, ge=100, description="a longer text is rejected")
     earliest_published_at_year: int = Field(2000, ge=1971, description="posts from before are rejected")
     max_ahead_hours: float = Field(24.0, ge=0, description="posts from further in the future are rejected")
-    buffer_bytes: int = Field(32_000_000, ge=1_000_000, description="unsent posts; when full, sources wait")
+    link_names: bool = Field(True, description="find companies by their names too, where a source states no symbol")
+    gazetteer: Path | None = Field(None, description="CSV of more names: symbol,name[,ambiguous]; wins over what ships")
+    author_key: SecretStr | None = Field(
+        None, description="secret: with it, authors are stored under pseudonyms that it makes"
+    )
+    mask_contacts: bool = Field(False, description="put [email] and [phone] for e-mail addresses and phone numbers")
+    buffer_bytes: int = Field(32_000_000, ge=1_000_000, description="unsent posts of each source; when full, it waits")
+    place_after_store: bool = Field(
+        False, description="note where a source goes on only behind stored posts; for a broker that forgets"
+    )
+
+    @field_validator("author_key")
+    @classmethod
+    def _author_key_is_long(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value()) < 16:
+            message = "a key must have 16 characters or more, best 32 by lot"
+            raise ValueError(message)
+        return key
 
 
 class StreamSettings(_Group):
@@ -143,7 +163,7 @@ class AlertSettings(_Group):
 
     rules: Path | None = Field(None, description="a file of rules; one rule for all symbols when missing")
     false_alerts_per_symbol_year: float = Field(
-        0.05, gt=0, le=365, description="expected false alerts per symbol and year"
+        0.2, gt=0, le=365, description="expected false alerts per symbol and year"
     )
     history_days: int = Field(90, ge=7, description="how much of the past is looked at")
     min_posts: int = Field(5, ge=1, description="distinct negative posts that an alert needs, in one of its windows")
@@ -159,6 +179,9 @@ class AlertSettings(_Group):
     )
     poll_seconds: float = Field(1.0, gt=0, description="how often the evaluator looks for new posts")
     notify_resolved: bool = True
+    watch_sources: bool = Field(
+        True, description="tell when sources give nothing or the evaluation is behind, where no file has rules on that"
+    )
     explain_seconds: float = Field(
         5.0,
         ge=0,
@@ -203,6 +226,9 @@ class EmailSettings(_Group):
     password: SecretStr | None = None
     sender: str = "bearometer@localhost"
     recipients: tuple[str, ...] = ()
+    digest_minutes: float = Field(
+        0.0, ge=0, le=10_080, description="messages that are not urgent wait so long for others and are one mail; 0: no"
+    )
     timeout_seconds: float = Field(20.0, gt=0)
 
 
@@ -353,4 +379,4 @@ def _describe(item: dict[str, object]) -> str:
 
 
 def _is_secret(name: str) -> bool:
-    return name.endswith(("url", "password", "key", "token", "secret", "chat_id", "link_base"))
+    return name.endswith(("url", "password", "key", "token", "secret", "chat_id", "link_base", "headers", "params"))

@@ -23,7 +23,7 @@ class AddressRefused(Exception):
 
 def is_public(address: str) -> bool:
     """Whether an address is neither private, loopback, link-local, reserved, multicast nor a wrapping of one."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None:
             ip = ip.ipv4_mapped
@@ -31,6 +31,8 @@ def is_public(address: str) -> bool:
             if ip in network:
                 ip = ipaddress.IPv4Address(int(ip) >> shift & 0xFFFF_FFFF)
                 break
+    if isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local:  # fec0::/10, of which `is_global` knows nothing
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved and not ip.is_unspecified
 
 

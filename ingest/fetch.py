@@ -3,7 +3,7 @@
 import email.utils
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -15,13 +15,18 @@ from bearometer import __version__
 from bearometer.clock import Clock
 from bearometer.errors import Failed, Transient
 from bearometer.settings import IngestSettings
+from bearometer.terminal import plain
 from ingest.address import AddressRefused, CheckedBackend
 
-__all__ = ["FeedFetcher", "Fetched", "Validators", "parse_retry_after", "shown_url"]
+__all__ = ["FeedFetcher", "Fetched", "Validators", "parse_retry_after", "shown_url", "with_params"]
 
 USER_AGENT = f"bearometer/{__version__} (feed reader)"
 
+FEED_TYPES = "application/atom+xml, application/rss+xml, application/xml;q=0.9, */*;q=0.5"
+
 _MAX_RETRY_AFTER_SECONDS = 86_400.0
+_REFUSALS = frozenset({400, 401, 403, 404, 405, 410, 414, 422})
+"""Answers that say that something is wrong with the question; asked again, it has the same answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +75,21 @@ class FeedFetcher:
         """Close the connections."""
         self._client.close()
 
-    def fetch(self, url: str, validators: Validators) -> Fetched:
+    def fetch(
+        self,
+        url: str,
+        validators: Validators,
+        *,
+        accept: str = FEED_TYPES,
+        private_headers: Mapping[str, str] | None = None,
+    ) -> Fetched:
         """The feed, if it changed. Raises Transient to be asked again later, Failed when asking again is vain.
 
-        Both name the feed without its query and password, which may be secrets.
+        Both name the feed without its query and password, which may be secrets. `private_headers` go with the others,
+        and before them, to the server of `url` only: a redirect elsewhere does not carry them along.
         """
         self._deadline = self._clock.monotonic() + self._settings.fetch_timeout_seconds
-        headers = {
-            "User-Agent": USER_AGENT,
-            "Accept": "application/atom+xml, application/rss+xml, application/xml;q=0.9, */*;q=0.5",
-            "Accept-Encoding": "gzip",
-        }
+        headers = {"User-Agent": USER_AGENT, "Accept": accept, "Accept-Encoding": "gzip"}
         if validators.etag:
             headers["If-None-Match"] = validators.etag
         if validators.last_modified:
@@ -91,7 +100,8 @@ class FeedFetcher:
                 if httpx.URL(target).scheme not in {"http", "https"}:
                     message = f"{shown_url(url)} leads to {shown_url(target)}; only http and https are fetched"
                     raise Failed(message)
-                with self._client.stream("GET", target, headers=headers) as response:
+                mine = private_headers or {} if _origin(target) == _origin(url) else {}
+                with self._client.stream("GET", target, headers=headers | dict(mine)) as response:
                     if response.has_redirect_location:
                         target = str(response.url.join(response.headers["location"]))
                         continue
@@ -105,8 +115,11 @@ class FeedFetcher:
         except httpx.TimeoutException:
             message = f"{shown_url(url)} took longer than {self._settings.fetch_timeout_seconds:g} s"
             raise Transient(message) from None
+        except httpx.LocalProtocolError:  # its words quote the header, which may be a secret
+            message = f"{shown_url(url)} cannot be asked: a header or the address cannot be sent"
+            raise Failed(message) from None
         except httpx.HTTPError as error:
-            message = f"{shown_url(url)} cannot be fetched: {error}"
+            message = f"{shown_url(url)} cannot be fetched: {plain(str(error), 200)}"
             raise Transient(message) from None
         message = f"{shown_url(url)} redirects more than {self._settings.max_redirects} times"
         raise Failed(message)
@@ -118,7 +131,9 @@ class FeedFetcher:
         if response.status_code == httpx.codes.NOT_MODIFIED:
             return Fetched(None, validators)
         if response.status_code != httpx.codes.OK:
-            message = f"{shown_url(url)} answers {response.status_code} {response.reason_phrase}".rstrip()
+            message = f"{shown_url(url)} answers {response.status_code} {plain(response.reason_phrase, 60)}".rstrip()
+            if response.status_code in _REFUSALS:
+                raise Failed(message)
             raise Transient(message, parse_retry_after(response.headers.get("retry-after"), self._clock.now()))
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"identity", "", "gzip", "x-gzip"}:
@@ -164,6 +179,20 @@ def shown_url(url: str) -> str:
     scheme, slashes, rest = without_query.partition("://")
     authority, slash, path = rest.partition("/")
     return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"[:200]
+
+
+def with_params(url: str, params: Mapping[str, str]) -> str:
+    """The URL with these query parameters beside its own; Failed when it is no URL."""
+    try:
+        return str(httpx.URL(url).copy_merge_params(dict(params)))
+    except (httpx.InvalidURL, UnicodeError) as error:
+        message = f"{shown_url(url)} is no address: {error}"
+        raise Failed(message) from None
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parsed = httpx.URL(url)
+    return parsed.scheme, parsed.host, parsed.port
 
 
 class _CheckedTransport(httpx.HTTPTransport):

@@ -11,8 +11,9 @@ from bearometer.errors import Reason, Rejected
 from bearometer.post import Post
 from bearometer.settings import IngestSettings
 from ingest.language import clean_language, guess_language
+from ingest.privacy import MAX_AUTHOR_CHARS, hide_author, hide_contacts
 from ingest.source import RawPost, Source, Unreadable
-from ingest.symbols import clean_symbols, find_cashtags
+from ingest.symbols import clean_symbols, find_symbols
 from ingest.text import clean_text, find_links, limit_marks, one_line
 
 __all__ = ["MAX_RAW_CHARS", "allowed_time", "fingerprint", "normalise", "normalise_all"]
@@ -21,7 +22,6 @@ MAX_RAW_CHARS = 1_000_000
 """A longer text is refused before anything looks at it."""
 
 _MAX_ID_CHARS = 500
-_MAX_AUTHOR_CHARS = 200
 _MAX_URL_CHARS = 2_000
 _MAX_COUNT = 2**53
 _RETWEETED = re.compile(r"@\w+:?")
@@ -43,12 +43,17 @@ def normalise_all(source: Source, settings: IngestSettings, clock: Clock) -> Ite
 def normalise(raw: RawPost, source: str, settings: IngestSettings, now: datetime) -> Post:
     """The post in `raw`; what comes out is the same however often it went in. Pure: no I/O, no clock.
 
-    A post without a native id gets one that follows from author, time and text. Raises Rejected: NO_TEXT,
-    TOO_LONG, BAD_TIME, BAD_ID.
+    (The names to link by are read with the first post.) Symbols that the source states stay alone; else they are those
+    of all companies that the text names.
+
+    Authors and contacts are hidden first, as the settings ask (ingest/privacy.py): ids and fingerprints follow from
+    what is left. A post without a native id gets one that follows from author, time and text. Raises Rejected:
+    NO_TEXT, TOO_LONG, BAD_TIME, BAD_ID.
     """
     if len(raw.text) > MAX_RAW_CHARS:
         raise Rejected(Reason.TOO_LONG, f"{len(raw.text)} characters")
     published_at = allowed_time(raw.published_at, settings, now)
+    raw, hidden_name = hide_author(raw, source, settings)
     without_links, links = find_links(clean_text(raw.text))
     text = " ".join(without_links.split())
     if not text:
@@ -56,15 +61,17 @@ def normalise(raw: RawPost, source: str, settings: IngestSettings, now: datetime
     length = max(len(text), sum(map(len, links)))
     if length > settings.max_text_chars:
         raise Rejected(Reason.TOO_LONG, f"{length} characters; ingest.max_text_chars is {settings.max_text_chars}")
-    author = one_line(raw.author or "", _MAX_AUTHOR_CHARS) or None
+    text, links = hide_contacts(text, links, hidden_name, settings)
+    author = one_line(raw.author or "", MAX_AUTHOR_CHARS) or None
+    said = text if settings.mask_contacts else raw.text
     return Post(
-        id=f"{source}:{_native_id(raw, author, published_at)}",
+        id=f"{source}:{_native_id(raw, author, published_at, said)}",
         source=source,
         text=text,
         published_at=published_at,
         ingested_at=now,
         fingerprint=fingerprint(text),
-        symbols=clean_symbols(raw.symbols) or find_cashtags(text),
+        symbols=clean_symbols(raw.symbols) or find_symbols(text, settings),
         author=author,
         followers=None if raw.followers is None else _count(raw.followers),
         url=_url(raw.url),
@@ -118,11 +125,11 @@ def _drop_retweet_marks(words: list[str]) -> list[str]:
     return words[start:end]
 
 
-def _native_id(raw: RawPost, author: str | None, published_at: datetime) -> str:
+def _native_id(raw: RawPost, author: str | None, published_at: datetime, said: str) -> str:
     if len(raw.native_id or "") > _MAX_ID_CHARS:
         raise Rejected(Reason.BAD_ID, f"{len(raw.native_id or '')} characters")
     native_id = one_line(raw.native_id or "", _MAX_ID_CHARS)
-    return native_id or _digest("\x1f".join((author or "", published_at.isoformat(), raw.text)))
+    return native_id or _digest("\x1f".join((author or "", published_at.isoformat(), said)))
 
 
 def _digest(text: str) -> str:

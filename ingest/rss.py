@@ -13,20 +13,20 @@ import feedparser
 import httpx
 
 from bearometer.clock import Clock
-from bearometer.errors import BearometerError, Misconfigured, Transient
+from bearometer.errors import BearometerError, Failed, Misconfigured, Transient
 from bearometer.settings import FeedSettings, IngestSettings
 from ingest.fetch import FeedFetcher, Validators, shown_url
 from ingest.normalise import fingerprint
 from ingest.source import RawPost, Unreadable
-from ingest.symbols import find_cashtags
 from ingest.text import clean_text, strip_html
+from ingest.wanted import with_symbols
 
 __all__ = ["RssSource"]
 
 log = logging.getLogger(__name__)
 
 MAX_BACKOFF_SECONDS = 3_600.0
-SEEN_ENTRIES = 50_000
+SEEN_ENTRIES = 200_000
 """How many entries are remembered as published; forgetting one is harmless, since its id stays the same."""
 
 _SLICE_SECONDS = 0.2
@@ -40,6 +40,7 @@ class _Feed:
     name: str
     due: float
     failures: int = 0
+    error: str | None = None
     validators: Validators = field(default_factory=Validators)
 
 
@@ -48,7 +49,8 @@ class RssSource:
 
     A feed is asked every `interval_seconds`, give or take a tenth. After an error the wait doubles, up to an hour,
     and is at least what the server asks for. An entry that was given already in this process is not given again.
-    With `once` each feed is asked once and the source ends; `failed` then says what could not be fetched.
+    With `once` each feed is asked once and the source ends; `failed` then says what could not be fetched, and Failed is
+    raised when that is all of them.
     """
 
     live = True
@@ -69,12 +71,20 @@ class RssSource:
         self.failed: list[str] = []
         """One line for every fetch that went wrong, the last 100."""
 
+    @property
+    def last_error(self) -> str | None:
+        """What is wrong with the feeds that failed when they were asked last; None when all is well."""
+        return "; ".join(feed.error for feed in self._feeds if feed.error)[:1_000] or None
+
     def read(self) -> Iterator[RawPost | Unreadable | None]:
         """Entries as they appear; None while no feed is due. Blocks for one fetch at most."""
         with FeedFetcher(self._settings, self._clock) as fetcher:
             if self.once:
                 for feed in self._feeds:
                     yield from self._poll(fetcher, feed)
+                if len(self.failed) == len(self._feeds):
+                    message = f"no feed could be fetched: {'; '.join(self.failed)}"
+                    raise Failed(message)
                 return
             while True:
                 feed = min(self._feeds, key=lambda candidate: candidate.due)
@@ -92,12 +102,18 @@ class RssSource:
         except BearometerError as error:
             self._back_off(feed, error)
             return
-        feed.failures = 0
-        feed.validators = fetched.validators
+        feed.failures, feed.error = 0, None
         feed.due = self._clock.monotonic() + feed.settings.interval_seconds * self._chance.uniform(0.9, 1.1)
         for entry in entries:
-            if self._is_new(feed.name, entry.native_id or entry.text):
-                yield entry
+            key = feed.name, entry.native_id or entry.text
+            if self._is_new(key):
+                try:
+                    yield entry
+                except GeneratorExit:  # it may be that nobody has kept it
+                    self._seen.pop(key, None)
+                    raise
+        # Not before: whoever stops in between and reads on later must not be told that nothing has changed.
+        feed.validators = fetched.validators
 
     def _back_off(self, feed: _Feed, error: BearometerError) -> None:
         wait = min(feed.settings.interval_seconds * 2 ** min(feed.failures, 20), MAX_BACKOFF_SECONDS)
@@ -105,14 +121,15 @@ class RssSource:
         if isinstance(error, Transient) and error.retry_after_seconds is not None:
             wait = max(wait, error.retry_after_seconds)
         feed.failures += 1
+        feed.error = str(error)
         feed.due = self._clock.monotonic() + wait
         self.failed = [*self.failed[-99:], str(error)]
         log.warning("%s; asked again in %.0f s", error, wait)
 
-    def _is_new(self, feed: str, key: str) -> bool:
-        known = (feed, key) in self._seen
-        self._seen[feed, key] = None
-        self._seen.move_to_end((feed, key))
+    def _is_new(self, key: tuple[str, str]) -> bool:
+        known = key in self._seen
+        self._seen[key] = None
+        self._seen.move_to_end(key)
         if len(self._seen) > SEEN_ENTRIES:
             self._seen.popitem(last=False)
         return not known
@@ -156,7 +173,7 @@ class RssSource:
             source=feed.name,
             author=str(entry.get("author") or "") or None,
             url=link or None,
-            symbols=(*feed.settings.symbols, *find_cashtags(clean_text(text))),
+            symbols=with_symbols(feed.settings.symbols, clean_text(text)),
         )
 
 

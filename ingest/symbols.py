@@ -1,11 +1,13 @@
-"""Which companies a text names by their ticker symbol."""
+"""Which companies a text names, by their ticker symbols."""
 
 import re
 from collections.abc import Iterable
 
 from bearometer import linking
+from bearometer.linker import open_linker
+from bearometer.settings import IngestSettings
 
-__all__ = ["MAX_SYMBOLS", "clean_symbols", "find_cashtags"]
+__all__ = ["MAX_SYMBOLS", "clean_symbols", "find_cashtags", "find_symbols"]
 
 MAX_SYMBOLS = 100
 """More symbols than this in one post are spam; the first ones are kept."""
@@ -16,6 +18,17 @@ _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-^=]{0,14}", re.ASCII)
 def find_cashtags(text: str) -> tuple[str, ...]:
     """Symbols written as `$AAPL` or `$BRK.B`, upper-case, in order, without repeats; `$100` and `$5M` are money."""
     return _distinct(symbol for symbol, _ in linking.find_cashtags(text))
+
+
+def find_symbols(text: str, settings: IngestSettings) -> tuple[str, ...]:
+    """Symbols of the companies that a text names by cashtag, ticker or name, in order of appearance, without repeats.
+
+    Only cashtags when `link_names` is off. The names are read with the first text: Misconfigured, naming the line, when
+    the user's file of them is wrong.
+    """
+    if not settings.link_names:
+        return find_cashtags(text)
+    return _distinct(open_linker(settings.gazetteer).symbols(text))
 
 
 def clean_symbols(symbols: Iterable[str]) -> tuple[str, ...]:

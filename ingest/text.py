@@ -100,6 +100,8 @@ def strip_html(markup: str) -> str:
 
 def limit_marks(text: str) -> str:
     """The text without the combining marks past the 30th in a row: they are noise, and make normalising quadratic."""
+    if text.isascii():
+        return text
     run = 0
     kept: list[str] = []
     for character in text:

@@ -4,8 +4,8 @@ import logging
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 HEARTBEAT_POSTS = 2_000
 """At full speed, event time must not wait for the wall clock: a heartbeat goes after this many posts at the latest."""
 
+ACKNOWLEDGE_SECONDS = 2.0
+"""While a source gives posts without a pause, `on_acknowledged` is called this often: it waits for the broker."""
+
 _REPORT_POSTS = 100
 _LOGGED_REJECTS = 20
 _FIRST_BACKOFF_SECONDS = 0.5
@@ -35,7 +38,12 @@ _FLUSH_SECONDS = 10.0
 
 
 class PostSink(Protocol):
-    """The part of the Publisher that this loop needs."""
+    """The part of the Publisher that this loop and the runner need."""
+
+    @property
+    def next_offsets(self) -> Mapping[int, int]:
+        """For each partition of the posts topic 1 + the highest offset that the broker has acknowledged."""
+        ...
 
     def publish(self, post: Post) -> None:
         """Take a post; Transient when it was not taken and may be later, Rejected when it never will be."""
@@ -70,9 +78,11 @@ class IngestReport:
     """The earliest time of a published post."""
     last_published_at: datetime | None = None
     """The latest time of a published post."""
+    newest_at: datetime | None = None
+    """The same, but a post from the future counts as one of when it was taken in: it hides no silence."""
 
 
-def run_ingest(
+def run_ingest(  # noqa: PLR0913  the callbacks are all optional
     source: Source,
     publisher: PostSink,
     settings: IngestSettings,
@@ -82,6 +92,7 @@ def run_ingest(
     *,
     on_rejected: Callable[[Unreadable], None] | None = None,
     last_heartbeat: Callable[[datetime], datetime] | None = None,
+    on_acknowledged: Callable[[IngestReport], None] | None = None,
 ) -> IngestReport:
     """Publish every post of the source; returns at its end, or soon after `stop` is set, with all acknowledged.
 
@@ -90,23 +101,31 @@ def run_ingest(
     `heartbeat_seconds` of the clock and after 2,000 posts: with the present for a live source, with the time of
     the newest post for a replay. A replay that came to its end is followed by one that is as late as
     `last_heartbeat` says of the newest post's time, so that the last windows close. `on_progress` gets the one report
-    that is being written, now and then. Raises Unavailable when it was stopped while the broker was away: then some
-    posts may not have arrived.
+    that is being written, now and then. `on_acknowledged` gets it when all that the source has given is acknowledged,
+    the item given last included: between two items, when the source has nothing just now or after two seconds, and at
+    the end. Raises Unavailable when it was stopped while the broker was away: then some posts may not have arrived.
     """
     loop = _Loop(source, publisher, settings, clock, stop or threading.Event(), on_rejected or _Log())
     report = loop.report
+    acknowledge_at, acknowledged = clock.monotonic() + ACKNOWLEDGE_SECONDS, 0
     finished = True
     for item in source.read():
         loop.take(item)
         if on_progress and (item is None or report.read % _REPORT_POSTS == 0):
             on_progress(report)
-        if loop.stop.is_set():
+        due = clock.monotonic() >= acknowledge_at or (item is None and report.published > acknowledged)
+        if on_acknowledged and due and loop.flush_until_stopped():
+            on_acknowledged(report)
+            acknowledge_at, acknowledged = clock.monotonic() + ACKNOWLEDGE_SECONDS, report.published
+        if loop.stop.is_set() or loop.left_out:  # `stop` may have been taken back since a post was left out
             finished = False
             break
     if finished and last_heartbeat is not None and report.last_published_at is not None:
         last = Heartbeat(source.name, last_heartbeat(report.last_published_at))
         loop.until_taken(lambda: publisher.heartbeat(last))
     loop.flush()
+    if on_acknowledged and not loop.left_out:
+        on_acknowledged(report)
     if on_progress:
         on_progress(report)
     return report
@@ -123,6 +142,8 @@ class _Loop:
         on_rejected: Callable[[Unreadable], None],
     ) -> None:
         self.report = IngestReport()
+        self.left_out = False
+        """Whether a post was given up because of `stop`: the source must give it again."""
         self.stop = stop
         self._source = source
         self._publisher = publisher
@@ -162,16 +183,24 @@ class _Loop:
                 return True
 
     def flush(self) -> None:
-        def flush() -> None:
-            self._publisher.flush(_FLUSH_SECONDS)
-
         # Once we are told to stop there is one more try: whoever stops us does not wait for a minute.
-        if self.stop.is_set() or not self.until_taken(flush):
-            flush()
+        if self.stop.is_set() or not self.flush_until_stopped():
+            self._flush()
+
+    def flush_until_stopped(self) -> bool:
+        """Wait until all is acknowledged, however long; False when `stop` came first."""
+        return not self.left_out and self.until_taken(self._flush)
+
+    def _flush(self) -> None:
+        self._publisher.flush(_FLUSH_SECONDS)
 
     def _publish(self, raw: RawPost) -> None:
         post = normalise(raw, raw.source or self._source.name, self._settings, self._clock.now())
+        if not self._source.live:
+            # History is known when it was written: read today, it would all look as if it had come too late.
+            post = replace(post, ingested_at=min(post.ingested_at, post.published_at))
         if not self.until_taken(lambda: self._publisher.publish(post)):
+            self.left_out = True
             return
         report = self.report
         report.published += 1
@@ -181,6 +210,8 @@ class _Loop:
             report.out_of_order += 1
         report.last_published_at = max(report.last_published_at or at, at)
         report.first_published_at = min(report.first_published_at or at, at)
+        known = min(at, post.ingested_at)
+        report.newest_at = max(report.newest_at or known, known)
 
     def _reject(self, what: Unreadable) -> None:
         self.report.rejected += 1

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from bearometer.linking import Span
 from bearometer.mention import Sentiment, likeliest
 
 __all__ = ["Classifier", "Judgement", "Passage"]
@@ -15,6 +16,9 @@ class Passage:
 
     text: str
     entities: tuple[str, ...] = ()
+    spans: tuple[tuple[Span, ...], ...] = ()
+    """Where the text names each entity, if the asker knows better than `find_spans`; empty, as a whole or for one
+    entity: that looks for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,12 +62,29 @@ class Tokeniser:
         return [
             Encoded(
                 np.asarray(encoding.ids, dtype=np.int64),
-                tuple(_places(encoding.offsets, find_spans(text, entity)) for entity in passage.entities),
+                tuple(_places(encoding.offsets, spans) for spans in _find_entities(passage, text)),
             )
             if 0 in encoding.special_tokens_mask
             else None
             for passage, text, encoding in zip(passages, cleaned, encodings, strict=True)
         ]
+
+
+def _find_entities(passage: Passage, text: str) -> list[tuple[Span, ...]]:
+    """For each entity of the passage its places in `text`, which is what is read of the passage's own."""
+    given = passage.spans or ((),) * len(passage.entities)
+    moved = not passage.text.startswith(text)
+    return [
+        (_follow(passage.text, spans, text) if moved else spans) or find_spans(text, entity)
+        for entity, spans in zip(passage.entities, given, strict=True)
+    ]
+
+
+def _follow(before: str, spans: Sequence[Span], after: str) -> tuple[Span, ...]:
+    """Places of a text in its cleaned form: wherever what stood there stands now."""
+    return tuple(
+        span for words in {before[start:end]: None for start, end in spans} for span in find_spans(after, words)
+    )
 
 
 def _places(offsets: Sequence[Span], spans: Sequence[Span]) -> Ids:

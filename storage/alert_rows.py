@@ -76,6 +76,7 @@ def evidence_from_json(fields: Mapping[str, Any] | None) -> Evidence | None:
         new_terms=tuple(
             NewTerm(term["term"], term["seen"], float(term["expected"])) for term in fields.get("new_terms", ())
         ),
+        problem=fields.get("problem"),
     )
 
 

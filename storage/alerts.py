@@ -2,21 +2,14 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, func, select
 
 from bearometer.alert import Alert, AlertState, Silence
 from storage.alert_rows import alert_of
-from storage.deliveries import (
-    ClaimedDelivery,
-    FailedDelivery,
-    SentMessage,
-    claim,
-    failed_deliveries,
-    messages_of,
-    resend,
-)
+from storage.claims import ClaimedDelivery, ClaimedDigest, claim, claim_collected
+from storage.deliveries import FailedDelivery, SentMessage, failed_deliveries, messages_of, resend
 from storage.failures import translated_errors
 from storage.lease import EVALUATOR_LOCK, EvaluatorLease
 from storage.silences import (
@@ -31,7 +24,7 @@ from storage.silences import (
 )
 from storage.tables import alerts, deliveries, evaluator
 
-__all__ = ["AlertStore", "ClaimedDelivery", "FailedDelivery", "SentMessage"]
+__all__ = ["AlertStore", "ClaimedDelivery", "ClaimedDigest", "FailedDelivery", "SentMessage"]
 
 
 class AlertStore:
@@ -63,16 +56,33 @@ class AlertStore:
         return lease
 
     @contextmanager
-    def claim_delivery(self, now: datetime, notifiers: Collection[str]) -> Iterator[ClaimedDelivery | None]:
+    def claim_delivery(
+        self, now: datetime, notifiers: Collection[str], collecting: Collection[str] = ()
+    ) -> Iterator[ClaimedDelivery | None]:
         """A delivery to one of the notifiers whose time has come, ours while the block runs; None when there is none.
 
         Its row is locked in a transaction that stays open while it is sent: nobody else gets it, and when this
         process dies it is free again at once, with no attempt counted. Of one alert and notifier, a later message
         waits until the earlier one was sent or given up; `thread` is the first receipt that they have brought.
+
+        To those of the notifiers that are `collecting`, only what is urgent: the rest is for `claim_digest`.
         """
         with translated_errors(self._engine), self._engine.connect() as connection:
-            delivery = claim(connection, now, notifiers)
+            delivery = claim(connection, now, notifiers, collecting)
             claimed = None if delivery is None else ClaimedDelivery(connection, self._engine, delivery)
+            if claimed is None:
+                connection.rollback()
+            yield claimed
+
+    @contextmanager
+    def claim_digest(self, notifier: str, now: datetime, after: timedelta) -> Iterator[ClaimedDigest | None]:
+        """All that is not urgent and waits for the notifier, once one has waited for `after`; ours in the block.
+
+        None before that, and while another process has it.
+        """
+        with translated_errors(self._engine), self._engine.connect() as connection:
+            found = claim_collected(connection, notifier, now, after)
+            claimed = ClaimedDigest(connection, self._engine, found) if found else None
             if claimed is None:
                 connection.rollback()
             yield claimed

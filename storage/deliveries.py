@@ -1,23 +1,20 @@
-"""Messages to receivers in Postgres: queued by the evaluator, claimed by who sends them, kept when given up."""
+"""Messages to receivers in Postgres: queued by the evaluator, kept when given up. Who sends them: claims.py."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, exists, func, select, text, update
+from sqlalchemy import Connection, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from bearometer.alert import Delivery, NotificationReason
-from storage.alert_rows import alert_from_json, alert_to_json
-from storage.failures import translated_errors
+from storage.alert_rows import alert_to_json
 from storage.tables import deliveries
 
 __all__ = [
-    "ClaimedDelivery",
     "FailedDelivery",
     "SentMessage",
-    "claim",
     "event_time",
     "failed_deliveries",
     "messages_of",
@@ -26,9 +23,6 @@ __all__ = [
     "sent_since",
     "told_to",
 ]
-
-MAX_ERROR_CHARS = 2000
-MAX_RECEIPT_CHARS = 500
 
 TOLD_TO = text("""
 SELECT alert_id, notifier FROM deliveries WHERE alert_id = ANY(:ids) AND status <> 'dropped'
@@ -73,38 +67,6 @@ class SentMessage:
     dropped: int
 
 
-class ClaimedDelivery:
-    """A delivery that is ours until the `with` block ends; exactly one of `sent` and `failed` ends it in Postgres."""
-
-    def __init__(self, connection: Connection, engine: Engine, delivery: Delivery) -> None:
-        self.delivery = delivery
-        self._connection = connection
-        self._engine = engine
-
-    def sent(self, at: datetime, receipt: str | None = None) -> None:
-        """The other side has taken it; committed at once. Unavailable: it may be sent again.
-
-        The first `receipt` that an alert's messages to a notifier have brought is the `thread` of the later ones.
-        """
-        kept = None if receipt is None else _clean(receipt, MAX_RECEIPT_CHARS)
-        self._settle(status="sent", sent_at=at, last_error=None, receipt=kept)
-
-    def failed(self, error: str, next_attempt_at: datetime | None) -> None:
-        """It was not taken: to be tried again at `next_attempt_at`, given up when that is None; committed at once."""
-        if next_attempt_at is None:
-            self._settle(status="failed", last_error=_clean(error, MAX_ERROR_CHARS))
-        else:
-            self._settle(next_attempt_at=next_attempt_at, last_error=_clean(error, MAX_ERROR_CHARS))
-
-    def _settle(self, **values: Any) -> None:
-        mine = deliveries.c.id == self.delivery.id
-        with translated_errors(self._engine):
-            self._connection.execute(
-                update(deliveries).where(mine).values(attempts=deliveries.c.attempts + 1, **values)
-            )
-            self._connection.commit()
-
-
 def event_time(delivery: Delivery) -> datetime:
     """When it was told, in event time: rate caps count by that."""
     alert = delivery.alert
@@ -139,12 +101,6 @@ def queue(connection: Connection, delivery: Delivery, *, dropped: bool = False) 
         "dropped": delivery.dropped if dropped or delivery.dropped else _dropped_before(delivery.notifier),
     }
     connection.execute(insert(deliveries).values(row).on_conflict_do_nothing(index_elements=["id"]))
-
-
-def claim(connection: Connection, now: datetime, notifiers: Collection[str]) -> Delivery | None:
-    """Lock the delivery that is due first for the transaction, one that nobody else has locked; None without any."""
-    row = connection.execute(_due(now, notifiers)).one_or_none()
-    return None if row is None else _delivery(row)
 
 
 def failed_deliveries(connection: Connection, limit: int) -> list[FailedDelivery]:
@@ -206,11 +162,11 @@ def resend(connection: Connection, ids: Collection[str], at: datetime) -> int:
     return connection.execute(again).rowcount
 
 
-def sent_since(connection: Connection, since: datetime) -> dict[str, int]:
-    """By notifier, the messages whose event time is `since` or later, without those that were dropped."""
+def sent_since(connection: Connection, since: datetime, until: datetime) -> dict[str, int]:
+    """By notifier, the messages of `since` <= event time <= `until`, without those that were dropped."""
     query = (
         select(deliveries.c.notifier, func.count())
-        .where(deliveries.c.event_at >= since, deliveries.c.status != "dropped")
+        .where(deliveries.c.event_at.between(since, until), deliveries.c.status != "dropped")
         .group_by(deliveries.c.notifier)
     )
     return {name: count for name, count in connection.execute(query)}
@@ -239,57 +195,5 @@ def _dropped_before(notifier: str) -> Any:
     )
 
 
-def _due(now: datetime, notifiers: Collection[str]) -> Select[Any]:
-    earlier = deliveries.alias("earlier")
-    is_before = (
-        earlier.c.notifier == deliveries.c.notifier,
-        earlier.c.status == "waiting",
-        earlier.c.number < deliveries.c.number,
-    )
-    # The beginning may stand among the others of a message about many.
-    tells_of_it = func.jsonb_path_query_array(earlier.c.others, text("'$[*].id'")).op("?")(deliveries.c.alert_id)
-    overtakes = exists().where(earlier.c.alert_id == deliveries.c.alert_id, *is_before) | exists().where(
-        earlier.c.others != text("'[]'::jsonb"), tells_of_it, *is_before
-    )
-    first = deliveries.alias("first")
-    thread = (
-        select(first.c.receipt)
-        .where(_same_alert_and_notifier(first), first.c.status == "sent", first.c.receipt.is_not(None))
-        .order_by(first.c.number)
-        .limit(1)
-        .scalar_subquery()
-    )
-    return (
-        select(deliveries, thread.label("thread"))
-        .where(
-            deliveries.c.status == "waiting",
-            deliveries.c.next_attempt_at <= now,
-            deliveries.c.notifier.in_(notifiers),
-            ~overtakes,
-        )
-        .order_by(deliveries.c.next_attempt_at, deliveries.c.number)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=deliveries)
-    )
-
-
 def _same_alert_and_notifier(other: Any) -> Any:
     return (other.c.alert_id == deliveries.c.alert_id) & (other.c.notifier == deliveries.c.notifier)
-
-
-def _delivery(row: Row[Any]) -> Delivery:
-    return Delivery(
-        id=row.id,
-        alert=alert_from_json(row.payload),
-        reason=NotificationReason(row.reason),
-        notifier=row.notifier,
-        attempts=row.attempts,
-        next_attempt_at=row.next_attempt_at.astimezone(UTC),
-        others=tuple(alert_from_json(other) for other in row.others),
-        dropped=row.dropped,
-        thread=row.thread,
-    )
-
-
-def _clean(words: str, limit: int) -> str:
-    return words.replace("\0", "")[:limit]

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from bearometer.alert import TopPost
 from bearometer.mention import SeenMention
 from storage.failures import translated_errors
-from storage.polls import CHUNK
+from storage.polls import CHUNK, ON_TIME
 from storage.post_statements import NO_TIMEOUT
 
 __all__ = ["KnownMention", "find_post", "read_history"]
@@ -67,6 +67,7 @@ def read_history(engine: Engine, since: datetime, until: datetime, *, whole_post
                     author=row.author,
                     source=intern(row.source),
                     negative=row.label == "negative",
+                    on_time=row.ingested_at - row.published_at < ON_TIME,
                 ),
             )
 

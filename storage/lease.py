@@ -1,6 +1,6 @@
 """The right of one process at a time to evaluate, and all that the evaluator reads and writes under it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bearometer.alert import Alert, AlertState, Delivery, Silence
 from bearometer.errors import Unavailable
+from bearometer.mention import SeenMention
 from storage import tables
 from storage.alert_rows import alert_of, alert_row
 from storage.deliveries import queue, sent_since, told_to
@@ -19,6 +20,7 @@ from storage.evidence import Said, find_said
 from storage.failures import translated_errors
 from storage.polls import Poll, read_poll, read_snapshot
 from storage.silences import Action, mark_applied, silences_ahead, waiting_actions
+from storage.supply import SourceState, read_sources
 
 __all__ = ["EVALUATOR_LOCK", "Action", "EvaluatorLease", "Poll"]
 
@@ -75,13 +77,21 @@ class EvaluatorLease:
         with self.transaction() as connection:
             return [_with_telling(alert_of(row), row.told_by_older) for row in connection.execute(query)]
 
-    def poll(self, since: datetime, idle_after_seconds: float, *, whole_posts: bool = False) -> Poll:
-        """The watermark, and the mentions committed since the poll before, in one snapshot.
+    def poll(
+        self,
+        since: datetime,
+        idle_after_seconds: float,
+        take: Callable[[Iterable[SeenMention]], None],
+        *,
+        whole_posts: bool = False,
+    ) -> Poll:
+        """The watermark; `take` gets the mentions committed since the poll before, of the same snapshot.
 
         The first poll gives every mention with published_at >= `since`; each later one those committed since, late
-        ones (before `since`) too: over the life of the lease each mention exactly once, in event time's order within
-        a poll. `whole_posts` adds each post once for MARKET and once for its topic's key. Ask for the same at each
-        poll: what one did not ask for, no later one brings.
+        ones (before `since`) too: over the life of the lease each mention exactly once, in no order. When it raises,
+        `take` may have had some of them: the lease is over then, or of no more use. `whole_posts` adds each post once
+        for MARKET and once for its topic's key. Ask for the same at each poll: what one did not ask for, no later one
+        brings.
 
         The watermark is never ahead of the mentions: both are of the same snapshot, and a post and the progress past
         it are of the same transaction. It is the least `newest_at` of the partitions, without those whose progress
@@ -90,7 +100,7 @@ class EvaluatorLease:
         """
         with self.transaction(snapshot=True) as connection:
             snapshot = read_snapshot(connection)
-            poll = read_poll(connection, self._seen, since, idle_after_seconds, whole_posts=whole_posts)
+            poll = read_poll(connection, self._seen, since, idle_after_seconds, take, whole_posts=whole_posts)
         self._seen = snapshot
         return poll
 
@@ -98,6 +108,11 @@ class EvaluatorLease:
         """What was said of `start` <= published_at < `end`; as `storage.evidence.find_said` says."""
         with self.transaction() as connection:
             return find_said(connection, key, start, end, every_label)
+
+    def sources(self) -> list[SourceState]:
+        """The sources of posts of the present, as their ingest workers last wrote them down."""
+        with self.transaction() as connection:
+            return read_sources(connection)
 
     def silences(self) -> list[Silence]:
         """Those that are not over at the event time of the last commit, begun or not."""
@@ -109,10 +124,10 @@ class EvaluatorLease:
         with self.transaction() as connection:
             return waiting_actions(connection)
 
-    def sent_since(self, since: datetime) -> dict[str, int]:
-        """By notifier, the messages queued whose event time is `since` or later, without those that were dropped."""
+    def sent_since(self, since: datetime, until: datetime) -> dict[str, int]:
+        """By notifier, the messages queued of `since` <= event time <= `until`, without those that were dropped."""
         with self.transaction() as connection:
-            return sent_since(connection, since)
+            return sent_since(connection, since, until)
 
     def told_to(self, alert_ids: Collection[str]) -> dict[str, set[str]]:
         """By alert, the notifiers with a message about it, alone or among others; without those that were dropped."""
@@ -121,7 +136,7 @@ class EvaluatorLease:
 
     def commit(
         self,
-        as_of: datetime,
+        as_of: datetime | None,
         alerts: Sequence[Alert],
         deliveries: Sequence[Delivery],
         applied: Sequence[int] = (),
@@ -129,15 +144,17 @@ class EvaluatorLease:
     ) -> None:
         """Note the evaluation up to `as_of`, the alerts as they are now, and the messages to be sent: all or nothing.
 
+        `as_of` is None before the first post: an alert may tell that there is none.
+
         An alert of the same id is replaced; a delivery of an id that is there is left as it is. `applied` are the
         numbers of the actions that the alerts now show, or that came to nothing. `dropped` are kept to be seen and
         are not sent: the next message to the same notifier, in a later commit, says how many they were.
         """
         with self.transaction() as connection:
-            position = insert(tables.evaluator).values(single_row=1, as_of=as_of)
-            connection.execute(
-                position.on_conflict_do_update(index_elements=["single_row"], set_={"as_of": position.excluded.as_of})
-            )
+            if as_of is not None:
+                position = insert(tables.evaluator).values(single_row=1, as_of=as_of)
+                changed_position = {"as_of": position.excluded.as_of}
+                connection.execute(position.on_conflict_do_update(index_elements=["single_row"], set_=changed_position))
             for alert in alerts:
                 row = alert_row(alert)
                 upsert = insert(tables.alerts).values(row)

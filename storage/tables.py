@@ -21,6 +21,7 @@ __all__ = [
     "progress",
     "shadow_scores",
     "silences",
+    "sources",
     "stream_workers",
 ]
 
@@ -257,4 +258,19 @@ labels = Table(
     Column("model", Text),
     Column("model_label", Text),
     Column("labelled_at", _time(), nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("cursor", Text),
+    Column("paused", Boolean, nullable=False),
+    Column("posts", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("last_error", Text),
+    Column("newest_published_at", _time()),
+    Column("polled_at", _time()),
+    Column("updated_at", _time(), nullable=False),
 )

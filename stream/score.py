@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from bearometer.clock import Clock
 from bearometer.errors import Reason, Rejected, Transient, WindowsLost
+from bearometer.linker import Linker, open_linker
 from bearometer.mention import Mention, Scored
 from bearometer.post import Heartbeat, Post
 from bearometer.progress import Progress
@@ -97,6 +98,7 @@ class BatchScorer:
     `read` of one batch may run while `finish` of the batch before does: tokenising overlaps inference. Batches
     must be finished in the order in which they were read. Finishing the same messages again changes nothing.
 
+    `linker` knows by which words a text names a symbol; by default that of the names that ship.
     `shadow` gets the posts of each batch that is in both stores; it must neither block nor raise.
     """
 
@@ -110,8 +112,10 @@ class BatchScorer:
         cache_size: int,
         stop: threading.Event,
         shadow: Callable[[Sequence[Post]], None] | None = None,
+        linker: Linker | None = None,
     ) -> None:
         self._classifier = classifier
+        self._linker = linker or open_linker()
         self._shadow = shadow
         self._posts = posts
         self._windows = windows
@@ -140,7 +144,7 @@ class BatchScorer:
             slot, is_new = self._find_slot(batch.classifier.version, noun)
             if is_new:
                 batch.fresh.append(slot)
-                passages.append(Passage(noun.text, noun.symbols))
+                passages.append(Passage(noun.text, noun.symbols, self._linker.locate(noun.text, noun.symbols)))
             batch.posts.append((message, noun, slot))
         if passages:
             batch.prepared = batch.classifier.prepare(passages)

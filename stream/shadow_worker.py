@@ -19,6 +19,7 @@ from typing import IO, Any
 import orjson
 
 from bearometer.errors import BearometerError, Transient
+from bearometer.linker import Linker, open_linker
 from bearometer.logs import start_logging
 from bearometer.mention import WHOLE
 from bearometer.post import Post
@@ -65,22 +66,26 @@ def main(load: Load = load_version) -> None:
         _answer(answers, problem=str(error))
         sys.exit(1)
     store = ShadowStore(engine)
-    serve(sys.stdin.buffer, answers, classifier, lambda scores: store.save(version, scores))
+    linker = open_linker(settings.ingest.gazetteer)
+    serve(sys.stdin.buffer, answers, classifier, lambda scores: store.save(version, scores), linker)
 
 
-def serve(source: IO[bytes], answers: IO[bytes], classifier: Classifier, save: Save) -> None:
+def serve(
+    source: IO[bytes], answers: IO[bytes], classifier: Classifier, save: Save, linker: Linker | None = None
+) -> None:
     """Answer batch after batch until `source` ends; a batch that cannot be stored is given up, and said so."""
     _answer(answers, scored=0)
     for posts in _batches(source):
         try:
-            _answer(answers, scored=score_batch(posts, classifier, save))
+            _answer(answers, scored=score_batch(posts, classifier, save, linker))
         except Transient as error:
             _answer(answers, scored=0, problem=str(error))
 
 
-def score_batch(posts: Sequence[Post], classifier: Classifier, save: Save) -> int:
+def score_batch(posts: Sequence[Post], classifier: Classifier, save: Save, linker: Linker | None = None) -> int:
     """Judge the posts and save the answers, each text and its symbols once; gives how many posts had an answer."""
-    passages = {post.id: Passage(post.text, post.symbols) for post in posts}
+    locate = (linker or open_linker()).locate
+    passages = {post.id: Passage(post.text, post.symbols, locate(post.text, post.symbols)) for post in posts}
     distinct = list(dict.fromkeys(passages.values()))
     judged = dict(zip(distinct, classifier.classify(classifier.prepare(distinct)), strict=True))
     answered = [(post, judgement) for post in posts if (judgement := judged[passages[post.id]]) is not None]

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bearometer.clock import SystemClock
+from bearometer.linker import open_linker
 from bearometer.settings import Settings
 from ingest.kafka import create_topics
 from model.load import load_classifier
@@ -51,6 +52,7 @@ def run_stream(settings: Settings) -> None:
         cache_size=settings.stream.cache_size,
         stop=ending.stop,
         shadow=shadow.offer,
+        linker=open_linker(settings.ingest.gazetteer),
     )
     with (
         tempfile.TemporaryDirectory(prefix="bearometer-stream-") as work_dir,

@@ -1,11 +1,13 @@
 """The evaluator's journal in memory: what it would find in Postgres, and a look at what it wrote."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bearometer.alert import Alert, AlertState, Delivery, Silence
 from bearometer.errors import Unavailable
+from bearometer.mention import SeenMention
+from storage.deliveries import event_time
 from storage.lease import Action, Poll
 
 __all__ = ["MemoryJournal", "Written"]
@@ -38,8 +40,16 @@ class MemoryJournal:
     commits_left: int | None = None
     """After so many more the connection is lost."""
 
-    def poll(self, since: datetime, idle_after_seconds: float, *, whole_posts: bool) -> Poll:
-        return Poll(self.watermark, ())
+    def poll(
+        self,
+        since: datetime,
+        idle_after_seconds: float,
+        take: Callable[[Iterable[SeenMention]], None],
+        *,
+        whole_posts: bool,
+    ) -> Poll:
+        take(())
+        return Poll(self.watermark, 0)
 
     def silences(self) -> list[Silence]:
         return [silence for silence in self.all_silences if self.as_of is None or silence.ends_at > self.as_of]
@@ -51,10 +61,10 @@ class MemoryJournal:
         alerts = sorted(self.stored.values(), key=lambda alert: (alert.started_at, alert.id))
         return [a for a in alerts if a.resolved_at is None or a.resolved_at >= ended_since]
 
-    def sent_since(self, since: datetime) -> dict[str, int]:
+    def sent_since(self, since: datetime, until: datetime) -> dict[str, int]:
         sent: dict[str, int] = {}
         for each in self.written:
-            if each.at >= since and not each.is_dropped:
+            if since <= event_time(each.delivery) <= until and not each.is_dropped:
                 sent[each.delivery.notifier] = sent.get(each.delivery.notifier, 0) + 1
         return sent
 
@@ -68,7 +78,7 @@ class MemoryJournal:
 
     def commit(
         self,
-        as_of: datetime,
+        as_of: datetime | None,
         alerts: Sequence[Alert],
         deliveries: Sequence[Delivery],
         applied: Sequence[int] = (),
@@ -79,7 +89,7 @@ class MemoryJournal:
                 message = "the connection to Postgres was lost"
                 raise Unavailable(message)
             self.commits_left -= 1
-        assert self.as_of is None or as_of >= self.as_of
+        assert self.as_of is None or (as_of is not None and as_of >= self.as_of)
         for alert in alerts:
             before = self.stored.get(alert.id)
             if before is not None:
@@ -90,7 +100,8 @@ class MemoryJournal:
             self.stored[alert.id] = alert
         ids = [each.delivery.id for each in self.written] + [delivery.id for delivery in [*deliveries, *dropped]]
         assert len(ids) == len(set(ids)), "a message twice"
-        self.written += [Written(as_of, delivery, False) for delivery in deliveries]
-        self.written += [Written(as_of, delivery, True) for delivery in dropped]
+        # Without event time there are only messages that go by the clock.
+        self.written += [Written(as_of or event_time(each), each, False) for each in deliveries]
+        self.written += [Written(as_of or event_time(each), each, True) for each in dropped]
         self.applied += applied
         self.as_of = as_of

@@ -252,6 +252,8 @@ class SmtpReceiver:
         """Mails that came over TLS."""
         self.drop_after_data = False
         """Take the mail and hang up without saying so."""
+        self.confirm_late = False
+        """Take mails and say nothing more to who has sent them."""
         self._login = login
         self._implicit_tls = implicit_tls
         arguments: dict[str, Any] = {"hostname": "127.0.0.1", "port": 0, "ready_timeout": 10}
@@ -311,6 +313,8 @@ class SmtpReceiver:
             return self.data_replies.popleft()
         self.envelopes.append(envelope)
         self.secured += self._implicit_tls or session.ssl is not None
+        if self.confirm_late:
+            await asyncio.sleep(600)  # until the other side, or the receiver, is gone
         if self.drop_after_data:
             self.drop_after_data = False
             assert isinstance(server.transport, asyncio.Transport)

@@ -144,7 +144,9 @@ class MemoryQueue:
         self._claimed: set[str] = set()
 
     @contextmanager
-    def claim_delivery(self, now: datetime, notifiers: Collection[str]) -> Iterator["MemoryClaim | None"]:
+    def claim_delivery(
+        self, now: datetime, notifiers: Collection[str], collecting: Collection[str] = ()
+    ) -> Iterator["MemoryClaim | None"]:
         if self.away:
             raise self.away.pop(0)
         with self._lock:
@@ -155,6 +157,7 @@ class MemoryQueue:
                 and delivery.notifier in notifiers
                 and delivery.id not in self._claimed
                 and not self._too_early(delivery)
+                and (delivery.notifier not in collecting or is_urgent(delivery))
             ]
             delivery = min(due, key=lambda each: each.next_attempt_at, default=None)
             if delivery is not None:
@@ -169,6 +172,24 @@ class MemoryQueue:
             with self._lock:
                 self._claimed.discard(delivery.id)
 
+    @contextmanager
+    def claim_digest(self, notifier: str, now: datetime, after: timedelta) -> Iterator["MemoryDigest | None"]:
+        collected = [each for each in self.waiting.values() if each.notifier == notifier and not is_urgent(each)]
+        is_time = any(now - after >= START and each.next_attempt_at <= now for each in collected)
+        yield MemoryDigest(self, collected) if is_time else None
+
+    def overtaken(self, delivery: Delivery) -> list[str]:
+        """What waits and is older news of the same alert and of nothing else; never an end."""
+        before = list(self.waiting.values())
+        return [
+            each.id
+            for each in before[: [each.id for each in before].index(delivery.id)]
+            if (each.alert.id, each.notifier) == (delivery.alert.id, delivery.notifier)
+            and each.reason is not NotificationReason.RESOLVED
+            and not each.others
+            and not each.dropped
+        ]
+
     def _too_early(self, delivery: Delivery) -> bool:
         return delivery.reason is NotificationReason.RESOLVED and any(
             other.alert.id == delivery.alert.id
@@ -176,6 +197,27 @@ class MemoryQueue:
             and other.reason is NotificationReason.FIRING
             for other in self.waiting.values()
         )
+
+
+def is_urgent(delivery: Delivery) -> bool:
+    """Whether it waits for no digest."""
+    return delivery.reason is NotificationReason.ESCALATED or delivery.alert.severity is Severity.CRITICAL
+
+
+class MemoryDigest:
+    """Claimed deliveries of a `MemoryQueue`, all queued at START, that are told as one."""
+
+    def __init__(self, queue: MemoryQueue, deliveries: list[Delivery]) -> None:
+        self.deliveries = tuple(deliveries)
+        self._claims = [MemoryClaim(queue, delivery) for delivery in deliveries]
+
+    def sent(self, at: datetime, receipt: str | None = None) -> None:
+        for claim in self._claims:
+            claim.sent(at, receipt)
+
+    def failed(self, error: str, next_attempt_at: datetime | None, last: Collection[str] = ()) -> None:
+        for claim in self._claims:
+            claim.failed(error, None if claim.delivery.id in last else next_attempt_at)
 
 
 class MemoryClaim:
@@ -186,8 +228,10 @@ class MemoryClaim:
         self.delivery = delivery
 
     def sent(self, at: datetime, receipt: str | None = None) -> None:
-        del self._queue.waiting[self.delivery.id]
-        self._queue.sent[self.delivery.id] = at
+        settled = [self.delivery.id, *(self._queue.overtaken(self.delivery) if is_urgent(self.delivery) else ())]
+        for identity in settled:
+            del self._queue.waiting[identity]
+            self._queue.sent[identity] = at
         self._queue.receipts.setdefault((self.delivery.alert.id, self.delivery.notifier), receipt)
 
     def failed(self, error: str, next_attempt_at: datetime | None) -> None:

@@ -9,7 +9,7 @@ import typer
 from bearometer.alert import AlertState, Severity
 from bearometer.commands.alert_actions import AlertId, acknowledge_alert, find_alert, open_store, resolve_alert
 from bearometer.commands.alerts_shown import print_alert, print_alerts
-from bearometer.errors import BearometerError, Failed, Misconfigured
+from bearometer.commands.notifiers import configured_notifiers, send_trials
 
 __all__ = ["list_alerts", "register", "run_worker", "send_test", "show_alert"]
 
@@ -97,29 +97,11 @@ def show_alert(alert_id: AlertId, as_json: AsJson = False) -> None:
 def send_test() -> None:
     """Send a test message through every configured notifier, and say of each whether it was taken.
 
-    The message says that nothing has happened. Exit code 1 when any of them failed.
+    The message says that nothing has happened. Exit code 1 when any of them failed. The same as `bearometer notify
+    test`, which can also try one of them, or only show what would be sent.
 
     Example: BEAROMETER_ALERTS__CONSOLE=true bearometer alerts test
     """
-    from alerts.route import build_notifiers
-    from alerts.trial import trial_delivery
-    from bearometer.clock import SystemClock
     from bearometer.settings import load_settings
 
-    clock = SystemClock()
-    notifiers = build_notifiers(load_settings(), clock)
-    if not notifiers:
-        message = "no notifier is configured: set slack.webhook_url, email.host, alerts.console or alerts.directory"
-        raise Misconfigured(message)
-    failed: list[str] = []
-    for notifier in notifiers:
-        try:
-            notifier.send(trial_delivery(notifier.name, clock.now()))
-        except BearometerError as error:
-            failed.append(notifier.name)
-            typer.echo(f"{notifier.name}: failed: {error}")
-        else:
-            typer.echo(f"{notifier.name}: sent")
-    if failed:
-        message = f"{len(failed)} of {len(notifiers)} notifiers failed: {', '.join(failed)}"
-        raise Failed(message)
+    send_trials(configured_notifiers(load_settings()))

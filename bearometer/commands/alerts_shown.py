@@ -48,7 +48,7 @@ def print_alerts(alerts: Sequence[Alert], *, as_json: bool) -> None:
             time_shown(alert.started_at),
             time_shown(alert.resolved_at) if alert.resolved_at else "-",
             _seen(alert.peak),
-            expected_count(alert.peak.expected),
+            expected_count(alert.peak.expected) if alert.peak.measure.is_of_posts else "-",
             _odds(alert.peak),
             plain(alert.id, MAX_ID),
         )
@@ -117,6 +117,10 @@ def _state(alert: Alert) -> str:
 
 
 def _seen(spike: Spike) -> str:
+    if not spike.measure.is_of_posts:
+        from alerts.headline import seen
+
+        return seen(spike)
     if spike.measure is Measure.VOLUME:
         return f"{spike.posts or 0:,} posts"
     if spike.measure is Measure.SHARE:
@@ -127,6 +131,8 @@ def _seen(spike: Spike) -> str:
 def _odds(spike: Spike) -> str:
     from alerts.wording import how_often, odds
 
+    if not spike.measure.is_of_posts:
+        return "-"
     return odds(spike.p_value) if spike.per_year is None else how_often(spike.per_year)
 
 

@@ -49,8 +49,12 @@ def backtest(
 
     The same code as the live evaluator's, fed with the stored posts in the order in which they were ingested, each with
     the score that it got then. Nothing is written and nobody is told. An alert counts as right when it starts on the
-    day of an event of its symbol, or on the day after. The last table shows how many alerts there would be if all
-    budgets were that many times as large. The mentions of the whole time are held in memory, a kilobyte each.
+    day of an event of its symbol, or on the day after; of events and symbols count those that the rules watch. The last
+    table shows how many alerts there would be if all budgets were that many times as large. The mentions of the whole
+    time are held in memory, a kilobyte each.
+
+    What it does not know: how long a live worker waited for a heartbeat or for a partition without posts (it tells so
+    much later), and what would have held messages back: inhibition, silences, quiet hours, the cap per receiver.
 
     Example: bearometer backtest --from 2015-10-01 --to 2016-01-01 --events crashes.csv --plot budget.png
     """
@@ -93,9 +97,10 @@ def _report(
     settings: "AlertSettings",
     plot: Path | None,
 ) -> None:
-    from alerts.backtest import BUDGET_FACTORS, replay, scale_budgets, score
+    from alerts.backtest import BUDGET_FACTORS, Scope, replay, scale_budgets, score
 
     symbols = {each.mention.symbol for each in known if each.mention.published_at >= period.start}
+    scopes = {name: Scope.of(rules.rules, symbols, events, period) for name, rules in sets.items()}
 
     def run(rules: "RuleSet", factor: float = 1.0) -> "list[Alert]":
         return replay(scale_budgets(rules, factor), settings.history_days, known, period)
@@ -107,13 +112,12 @@ def _report(
             mark = f"[{name}{'' if alert.symbol in others else ', only'}] " if len(alerts) > 1 else ""
             _print_alert(engine, alert, mark)
     for name, fired in alerts.items():
-        typer.echo(f"{name}: {_outcome(score(fired, events, symbols, period))}")
+        typer.echo(f"{name}: {_outcome(score(fired, scopes[name]))}")
         for rule in sets[name].rules:
-            own = score([alert for alert in fired if alert.rule == rule.name], events, symbols, period)
-            typer.echo(f"  {plain(rule.name, 60)}: {_outcome(own)}")
+            own = [alert for alert in fired if alert.rule == rule.name]
+            typer.echo(f"  {plain(rule.name, 60)}: {_outcome(score(own, Scope.of([rule], symbols, events, period)))}")
     table = {
-        name: [score(run(rules, factor), events, symbols, period) for factor in BUDGET_FACTORS]
-        for name, rules in sets.items()
+        name: [score(run(rules, factor), scopes[name]) for factor in BUDGET_FACTORS] for name, rules in sets.items()
     }
     _print_table(table, BUDGET_FACTORS)
     if plot is not None:
@@ -140,17 +144,21 @@ def _print_alert(engine: "Engine", alert: "Alert", mark: str) -> None:
 
 
 def _outcome(outcome: "Outcome") -> str:
-    said = f"{outcome.alerts} alerts, {outcome.per_symbol_year:.3g} a symbol-year ({outcome.symbol_years:.1f} of them)"
-    if not outcome.events:
-        return said
-    precision = "-" if outcome.precision is None else f"{outcome.precision:.0%}"
-    return f"{said}; precision {precision}, {outcome.found} of {outcome.events} events found"
+    from alerts.wording import count
+
+    said = count(outcome.alerts, "alert")
+    if outcome.symbol_years:
+        said += f", {outcome.per_symbol_year:.3g} a symbol-year ({outcome.symbol_years:.1f} of them)"
+    if outcome.events:
+        precision = "-" if outcome.precision is None else f"{outcome.precision:.0%}"
+        said += f"; precision {precision}, {outcome.found} of {outcome.events} events found"
+    return f"{said}; {outcome.others} more on topics or the market" if outcome.others else said
 
 
 def _print_table(table: "dict[str, list[Outcome]]", factors: Sequence[float]) -> None:
     typer.echo("budget x" + "".join(f"{factor:>8g}" for factor in factors))
     for name, outcomes in table.items():
-        typer.echo(f"{name:<8}" + "".join(f"{outcome.alerts:>8}" for outcome in outcomes))
+        typer.echo(f"{name:<8}" + "".join(f"{outcome.alerts + outcome.others:>8}" for outcome in outcomes))
         if outcomes[0].events:
             typer.echo("  right " + "".join(f"{outcome.right:>8}" for outcome in outcomes))
 
@@ -163,7 +171,8 @@ def _draw(path: Path, table: "dict[str, list[Outcome]]", factors: Sequence[float
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for name, outcomes in table.items():
-        axes.plot(factors, [outcome.alerts for outcome in outcomes], marker="o", label=f"{name}: alerts")
+        alerts = [outcome.alerts + outcome.others for outcome in outcomes]
+        axes.plot(factors, alerts, marker="o", label=f"{name}: alerts")
         if outcomes[0].events:
             axes.plot(factors, [outcome.right for outcome in outcomes], "--", marker="x", label=f"{name}: right ones")
     axes.set_xscale("log")

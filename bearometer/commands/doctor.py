@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bearometer.commands.notifiers import WHAT_TO_SET
 from bearometer.errors import BearometerError, Failed, Misconfigured, Unavailable
 from bearometer.terminal import plain
 
@@ -158,7 +159,7 @@ def _check_notifiers(settings: "Settings") -> str:
 
     names = [notifier.name for notifier in build_notifiers(settings)]
     if not names:
-        return "none, so alerts are only stored: set `slack.webhook_url` or `email.host` to tell people"
+        return f"none, so alerts are only stored; to tell people {WHAT_TO_SET}"
     return ", ".join(names)
 
 

@@ -1,4 +1,4 @@
-"""`bearometer ingest` and `bearometer dead`: feeds onto the topic, and messages that could not be used."""
+"""`bearometer ingest` and `bearometer dead`: sources onto the topic, and messages that could not be used."""
 
 import logging
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bearometer.commands.rehearse import Complaints, rehearse
+from bearometer.errors import Unavailable
 from bearometer.terminal import plain
 
 if TYPE_CHECKING:
     from bearometer.clock import Clock
     from bearometer.settings import Settings
     from ingest.dead_letters import FoundLetter
-    from ingest.rss import RssSource
-    from ingest.worker import IngestReport
+    from ingest.runner import Job
 
 __all__ = ["dead_list", "dead_republish", "ingest", "register"]
 
 log = logging.getLogger(__name__)
-
-_REPORT_SECONDS = 60.0
 
 
 def register(app: typer.Typer) -> None:
@@ -32,42 +30,53 @@ def register(app: typer.Typer) -> None:
 
 
 def ingest(
-    once: Annotated[bool, typer.Option("--once", help="Fetch each feed once, publish, and exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Ask each source once, publish, and exit.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Fetch each feed once, print what would be published; no broker needed.")
+        bool, typer.Option("--dry-run", help="Ask each source once, print what would be published; no broker needed.")
     ] = False,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Only this source; may be given several times. `feeds` are all [[ingest.feeds]]."
+        ),
+    ] = None,
 ) -> None:
-    """Fetch the configured feeds and publish what is new, until Ctrl-C or SIGTERM.
+    """Read the configured sources and publish what is new, until Ctrl-C or SIGTERM.
 
-    Feeds stand in the settings file:
+    Sources stand in the settings file; docs/sources.md has all kinds, `bearometer sources add` writes them:
 
         [[ingest.feeds]]
         url = "https://example.com/news.rss"
         symbols = ["ACME"]
 
-    Each is asked every `interval_seconds`, more rarely after an error or when it asks for that. While the broker
-    is away, nothing is lost: the feeds wait.
+        [[ingest.sources]]
+        kind = "edgar"
+        name = "filings"
+        contact = "Example Research research@example.com"
+
+    Each is asked every `interval_seconds`, more rarely after an error or when it asks for that; one that fails does not
+    stop the others. While the broker is away, nothing is lost: the sources wait. [[ingest.sources]] go on where they
+    stopped, and need Postgres for that; feeds do not. Several workers share the work by --source.
 
     Example: bearometer --config bearometer.toml ingest --dry-run
+
+    Example: bearometer --config bearometer.toml ingest --source filings --source feeds
     """
     from bearometer.clock import SystemClock
+    from bearometer.errors import Failed
+    from bearometer.linker import open_linker
     from bearometer.logs import start_logging
     from bearometer.settings import load_settings
-    from ingest.rss import RssSource
+    from ingest.sources import build_jobs
 
     settings, clock = load_settings(), SystemClock()
     start_logging(settings.log_level)
-    source = RssSource(settings.ingest, clock, once=once or dry_run)
-    if dry_run:
-        posts, reasons = rehearse(source, settings.ingest, clock, Complaints(most=None))
-        typer.echo(f"{posts:,} posts would be published, {reasons.total():,} are rejected")
-    else:
-        _publish(source, settings, clock)
-    if source.once and len(source.failed) == len(settings.ingest.feeds):
-        from bearometer.errors import Failed
-
-        message = f"no feed could be fetched: {'; '.join(source.failed)}"
-        raise Failed(message)
+    if settings.ingest.link_names:
+        open_linker(settings.ingest.gazetteer)  # what is wrong with the names is said before anything is read
+    jobs = build_jobs(settings.ingest, clock, source or (), once=once or dry_run, dry_run=dry_run)
+    failures = _rehearse(jobs, settings, clock) if dry_run else _publish(jobs, settings, clock, once=once)
+    if (once or dry_run) and len(failures) == len(jobs):
+        raise Failed("; ".join(failures))
 
 
 def dead_list(
@@ -123,25 +132,56 @@ def dead_republish(
     )
 
 
-def _publish(source: "RssSource", settings: "Settings", clock: "Clock") -> None:
+def _rehearse(jobs: "list[Job]", settings: "Settings", clock: "Clock") -> list[str]:
+    """Print what each source would give; what is wrong with those that give nothing."""
+    from bearometer.errors import BearometerError
+
+    posts, rejected = 0, 0
+    failures = []
+    for job in jobs:
+        try:
+            more, reasons = rehearse(job.open(), settings.ingest, clock, Complaints(most=None))
+        except BearometerError as error:
+            failures.append(f"{job.name}: {error}")
+            typer.echo(f"{job.name}: {plain(str(error), 2_000)}", err=True)
+        else:
+            posts, rejected = posts + more, rejected + reasons.total()
+    typer.echo(f"{posts:,} posts would be published, {rejected:,} are rejected")
+    return failures
+
+
+def _publish(jobs: "list[Job]", settings: "Settings", clock: "Clock", *, once: bool) -> list[str]:
+    """Run the sources; why those failed that did not recover from it."""
+    from functools import partial
+
+    from bearometer.source_base import FEEDS
     from bearometer.stopping import stop_on_signals
     from ingest.kafka import create_topics
+    from ingest.ledger import Ledger
     from ingest.publisher import Publisher
-    from ingest.worker import run_ingest
+    from ingest.runner import run_jobs
+    from storage.database import check_database, connect
+    from storage.posts import PostStore
+    from storage.sources import SourceStore
 
     stop = stop_on_signals()
+    engine = connect(settings.postgres)
+    keeps_place = any(job.name != FEEDS for job in jobs)
+    if keeps_place:
+        try:
+            check_database(engine)
+        except Unavailable as error:
+            log.warning("%s; sources that keep their place there wait for it, feeds do not", error)
     create_topics(settings.kafka)
-    told_at = clock.monotonic()
-
-    def tell(report: "IngestReport") -> None:
-        nonlocal told_at
-        if clock.monotonic() - told_at >= _REPORT_SECONDS:
-            told_at = clock.monotonic()
-            log.info("%d posts published, %d rejected so far", report.published, report.rejected)
-
-    with Publisher(settings.kafka, settings.ingest) as publisher:
-        report = run_ingest(source, publisher, settings.ingest, clock, tell, stop)
-    typer.echo(f"{report.published:,} posts published, {report.rejected:,} rejected", err=True)
+    stored = partial(PostStore(engine).progress, settings.kafka.topic) if settings.ingest.place_after_store else None
+    with Ledger(SourceStore(engine), clock, quiet=not keeps_place, stored=stored) as ledger:
+        outcomes = run_jobs(
+            jobs, lambda: Publisher(settings.kafka, settings.ingest), settings.ingest, clock, stop, ledger, once=once
+        )
+    engine.dispose()
+    published, rejected = (sum(getattr(each, name) for each in outcomes) for name in ("published", "rejected"))
+    typer.echo(f"{published:,} posts published, {rejected:,} rejected", err=True)
+    return [f"{each.name}: {each.failure}" for each in outcomes if each.failure]
 
 
 def _as_row(found: "FoundLetter") -> tuple[str, ...]:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bearometer.errors import BearometerError, Failed, Misconfigured
+from bearometer.commands.notifiers import configured_notifiers, send_trials
+from bearometer.errors import Failed, Misconfigured
 from bearometer.terminal import plain
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from alerts.notifier import Notifier
     from bearometer.settings import Settings
     from storage.alerts import AlertStore, FailedDelivery
 
@@ -43,7 +43,7 @@ def show_routes() -> None:
 
     settings = load_settings()
     rows: list[tuple[str, ...]] = [("ROUTE", "WHERE")]
-    rows += [(notifier.name, _where(notifier.name, settings)) for notifier in _configured(settings)]
+    rows += [(notifier.name, _where(notifier.name, settings)) for notifier in configured_notifiers(settings)]
     _print_table(rows)
 
 
@@ -69,8 +69,8 @@ def send_test(
     from bearometer.clock import SystemClock
     from bearometer.settings import load_settings
 
-    clock, settings = SystemClock(), load_settings()
-    configured = _configured(settings)
+    settings = load_settings()
+    configured = configured_notifiers(settings)
     notifiers = [notifier for notifier in configured if fnmatchcase(notifier.name, route)]
     if not notifiers:
         names = ", ".join(notifier.name for notifier in configured)
@@ -79,21 +79,10 @@ def send_test(
     if dry_run:
         for notifier in notifiers:
             typer.echo(f"{notifier.name}: would be sent to {_where(notifier.name, settings)}")
-        shown = compose(trial_delivery(notifiers[0].name, clock.now()), settings.alerts)
+        shown = compose(trial_delivery(notifiers[0].name, SystemClock().now()), settings.alerts)
         typer.echo(f"\n{render_text(shown)}", nl=False)
         return
-    failed = []
-    for notifier in notifiers:
-        try:
-            receipt = notifier.send(trial_delivery(notifier.name, clock.now()))
-        except BearometerError as error:
-            failed.append(notifier.name)
-            typer.echo(f"{notifier.name}: failed: {error}")
-        else:
-            typer.echo(f"{notifier.name}: sent{f' ({plain(receipt, 80)})' if receipt else ''}")
-    if failed:
-        message = f"{len(failed)} of {len(notifiers)} notifiers failed: {', '.join(failed)}"
-        raise Failed(message)
+    send_trials(notifiers)
 
 
 def show_failed(
@@ -158,20 +147,6 @@ def resend_failed(
         typer.echo("there may be more: run it once more")
 
 
-def _configured(settings: "Settings") -> "list[Notifier]":
-    from alerts.route import build_notifiers
-
-    notifiers = build_notifiers(settings)
-    if not notifiers:
-        message = (
-            "no notifier is configured: set slack.bot_token or slack.webhook_url, email.host, pagerduty.routing_key, "
-            "teams.webhook_url, discord.webhook_url, telegram.bot_token, webhook.url, apprise.url, alerts.console or "
-            "alerts.directory"
-        )
-        raise Misconfigured(message)
-    return notifiers
-
-
 def _where(name: str, settings: "Settings") -> str:
     """Where a route leads, in words that hold no secret."""
     from urllib.parse import urlsplit
@@ -182,14 +157,15 @@ def _where(name: str, settings: "Settings") -> str:
     def of(secret: "SecretStr | None") -> str:
         return host(secret.get_secret_value() if secret else "")
 
-    slack = settings.slack
+    slack, mail = settings.slack, settings.email
+    digest = f", a digest every {mail.digest_minutes:g} min" if mail.digest_minutes else ""
     places: dict[str, Callable[[], str]] = {
         "console": lambda: "standard output",
         "directory": lambda: f"the folder {settings.alerts.directory}",
         "slack": lambda: (
             f"channel {slack.channel}, by a bot" if slack.bot_token else f"a webhook at {of(slack.webhook_url)}"
         ),
-        "email": lambda: f"the mail server {settings.email.host}:{settings.email.port}, from {settings.email.sender}",
+        "email": lambda: f"the mail server {mail.host}:{mail.port}, from {mail.sender}{digest}",
         "pagerduty": lambda: f"events at {host(settings.pagerduty.url)}",
         "teams": lambda: f"a workflow at {of(settings.teams.webhook_url)}",
         "discord": lambda: f"a webhook at {of(settings.discord.webhook_url)}",

@@ -62,6 +62,8 @@ def check(
     for rule in rules.rules:
         typer.echo(describe_rule(rule))
     typer.echo(describe_together(rules))
+    for rule in rules.supply:
+        typer.echo(describe_rule(rule))
 
 
 def show(

@@ -25,6 +25,7 @@ ID_ATTEMPTS = 10
 MAX_PATTERN_CHARS = 100
 MAX_REASON_CHARS = 500
 MAX_LAG = timedelta(hours=1)
+"""How far behind the evaluation of what happens now may be; what is further back is a replay, or a long backlog."""
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +44,7 @@ def add(
         str,
         typer.Argument(
             metavar="SYMBOL|PATTERN",
-            help="A symbol, a shell-style pattern ('*' for all), `market`, or '#' and a topic.",
+            help="A symbol, a shell-style pattern ('*' for all), `market`, '#' and a topic, or '!' and a source.",
         ),
     ],
     reason: Annotated[str, typer.Option(help="Why; whoever wonders about the quiet reads it.")],
@@ -113,28 +114,36 @@ def expire(
 ) -> None:
     """End a silence now: what goes on is told again.
 
+    A silence of an old day, for a replay, ends where the replay is; one that it has not reached never begins.
+
     Example: bearometer silences expire k7m2p
     """
     from bearometer.clock import SystemClock
 
     store, wanted = _open(), silence_id.strip().lower()
-    if store.expire_silence(wanted, SystemClock().now()):
-        typer.echo(f"silence {plain(wanted, 40)} is over")
-        return
-    known = [silence for silence in store.silences(None) if silence.id == wanted]
-    if known:
-        message = f"silence {plain(wanted, 40)} was over at {time_shown(known[0].ends_at)}"
-    else:
+    known = next((silence for silence in store.silences(None) if silence.id == wanted), None)
+    if known is None:
         message = f"no silence has the id {plain(wanted, 40)!r}; `bearometer silences list --all` shows them"
-    raise Failed(message)
+        raise Failed(message)
+    if not store.expire_silence(wanted, _end(known, SystemClock().now(), store.as_of())):
+        message = f"silence {plain(wanted, 40)} was over at {time_shown(known.ends_at)}"
+        raise Failed(message)
+    typer.echo(f"silence {plain(wanted, 40)} is over")
 
 
 def _symbol(given: str) -> str:
-    """The pattern as symbols are written: upper case, no `$`; topics and the market have names of their own."""
+    """The pattern as symbols are written: upper case, no `$`; topics, sources and the market have their own names."""
     wanted = plain(given, MAX_PATTERN_CHARS)
     if wanted.lower() == "market":
         return "market"
-    return wanted if wanted.startswith("#") else wanted.upper().removeprefix("$")
+    return wanted if wanted.startswith(("#", "!")) else wanted.upper().removeprefix("$")
+
+
+def _end(silence: Silence, now: datetime, as_of: datetime | None) -> datetime:
+    """When a silence ends that somebody ends now: silences go by the times of the posts, which may be of an old day."""
+    if silence.ends_at > now - MAX_LAG:
+        return _catch_up(now, as_of)
+    return silence.starts_at if as_of is None else as_of
 
 
 def _catch_up(now: datetime, as_of: datetime | None) -> datetime:

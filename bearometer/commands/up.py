@@ -27,10 +27,15 @@ def up(
 ) -> None:
     """Watch live feeds, with servers and workers of its own, until Ctrl-C.
 
-    Which feeds, and who is told, stands in the settings (--config FILE), such as:
+    Which sources, and who is told, stands in the settings (--config FILE), such as:
 
         [ingest]
         feeds = [{ url = "https://example.com/markets.rss", interval_seconds = 120 }]
+
+        [[ingest.sources]]
+        kind = "gdelt"
+        name = "gdelt"
+        query = '"Harbor Mills"'
 
         [slack]
         webhook_url = "https://hooks.slack.com/services/…"
@@ -38,8 +43,10 @@ def up(
     Example: bearometer --config bearometer.toml up
     """
     settings = load_settings()
-    if not settings.ingest.feeds:
-        message = "`ingest.feeds` is empty; name at least one feed (see `bearometer up --help`)"
+    if not (settings.ingest.feeds or settings.ingest.sources):
+        message = (
+            "there are no sources; name at least one in `ingest.feeds` or `ingest.sources` (`bearometer up --help`)"
+        )
         raise Misconfigured(message)
     start_logging(settings.log_level)
     import sys
@@ -57,7 +64,8 @@ def up(
             )
             raise Failed(message)
         stack.workers.start("ingest", [sys.executable, "-m", "bearometer", "ingest"])
-        print(f"Watching {len(settings.ingest.feeds)} feeds; logs in {stack.run_dir / 'logs'}.")
+        sources = len(settings.ingest.feeds) + len(settings.ingest.sources)
+        print(f"Watching {sources} sources; logs in {stack.run_dir / 'logs'}.")
         leave_up(stack)
         stack.workers.stop("ingest")
         drain(stack, clock)

@@ -13,10 +13,13 @@ import pytest
 from bearometer.clock import ManualClock
 from bearometer.errors import Reason
 from bearometer.settings import FeedSettings, IngestSettings
+from bearometer.source_settings import FileSettings, JsonSettings
 from ingest.normalise import normalise
 from ingest.replay import ReplaySource
 from ingest.rss import RssSource
-from ingest.source import RawPost, Source, Unreadable
+from ingest.source import RawPost, Resumable, Source, Unreadable
+from ingest.sources import build_source
+from tests.source_server import SourceServer, as_json
 from tests.unit.ingest.fakes import ListSource
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -64,6 +67,36 @@ def feed(tmp_path: Path) -> Iterator[OpenSource]:
 
 
 @pytest.fixture
+def polled() -> Iterator[OpenSource]:
+    posts = [{"id": n, "text": text, "created_at": moment(n).isoformat()} for n, text in enumerate(TEXTS)]
+    with SourceServer(as_json([*posts[:2], "broken", *posts[2:]])) as server:
+        settings = JsonSettings(name="own", url=server.url)
+        ingest = IngestSettings(allow_private_addresses=True)
+        yield lambda: build_source(settings, ingest, ManualClock(NOW))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> OpenSource:
+    return lambda: a_file(tmp_path, follow=False)
+
+
+@pytest.fixture
+def followed(tmp_path: Path) -> OpenSource:
+    return lambda: a_file(tmp_path, follow=True)
+
+
+def a_file(folder: Path, *, follow: bool) -> Source:
+    path = folder / "posts.jsonl"
+    rows = [
+        json.dumps({"id": str(number), "created_at": moment(number).isoformat(), "text": text})
+        for number, text in enumerate(TEXTS)
+    ]
+    path.write_text("\n".join([*rows[:2], "{broken", *rows[2:], ""]))
+    settings = FileSettings(name="file", path=path, follow=follow)
+    return build_source(settings, IngestSettings(), ManualClock(NOW))
+
+
+@pytest.fixture
 def fake() -> OpenSource:
     posts = [RawPost(text, moment(number), f"item {number}", str(number)) for number, text in enumerate(TEXTS)]
     return lambda: ListSource([posts[0], None, posts[1], Unreadable("item x", Reason.UNDECODABLE, "broken"), posts[2]])
@@ -74,7 +107,7 @@ class QuietServer(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(params=["replay", "feed", "fake"])
+@pytest.fixture(params=["replay", "feed", "polled", "file", "followed", "fake"])
 def open_source(request: pytest.FixtureRequest) -> OpenSource:
     found: OpenSource = request.getfixturevalue(request.param)
     return found
@@ -132,3 +165,24 @@ def test_what_cannot_be_read_comes_in_its_place_and_ends_nothing(open_source: Op
     for bad in (item for item in items if isinstance(item, Unreadable)):
         assert bad.reason is Reason.UNDECODABLE
         assert isinstance(items[-1], RawPost)
+
+
+@pytest.mark.parametrize("kind", ["polled", "file", "followed"])
+@pytest.mark.parametrize("given", range(len(TEXTS) + 1))
+def test_a_resumable_source_goes_on_behind_the_post_given_last(
+    request: pytest.FixtureRequest, kind: str, given: int
+) -> None:
+    open_source: OpenSource = request.getfixturevalue(kind)
+    first = open_source()
+    assert isinstance(first, Resumable)
+    first.resume(None)
+    reading = first.read()
+    before: list[str] = []
+    while len(before) < given:
+        item = next(reading)
+        before += [item.text] if isinstance(item, RawPost) else []
+    second = open_source()
+    assert isinstance(second, Resumable)
+    second.resume(first.cursor)
+    assert before + [post.text for post in posts_of(second)] == TEXTS
+    assert len(second.cursor or "") < 65_536

@@ -81,4 +81,4 @@ def test_without_feeds_it_says_how_to_name_one() -> None:
         [sys.executable, "-m", "bearometer", "up"], capture_output=True, text=True, timeout=60, check=False
     )
     assert ran.returncode == 2
-    assert ran.stderr.startswith("error: `ingest.feeds` is empty; name at least one feed")
+    assert ran.stderr.startswith("error: there are no sources; name at least one in `ingest.feeds` or `ingest.sources`")

@@ -217,7 +217,7 @@ def test_a_notifier_that_fails_is_named_and_keeps_no_other_from_being_tried(
 def test_without_any_notifier_a_test_says_what_to_set() -> None:
     result = run("test")
     assert isinstance(result.exception, Misconfigured)
-    assert "no notifier is configured: set slack.webhook_url" in str(result.exception)
+    assert "no notifier is configured: set slack.bot_token or slack.webhook_url, email.host" in str(result.exception)
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,8 @@ def test_it_says_when_the_rules_would_have_fired_and_on_what(run: Run, tmp_path:
     alert = next(line for line in result.output.splitlines() if line.startswith("2024-03-11 14:"))
     assert "negative-spike  ACME  " in alert
     assert "ACME fell" in result.output
-    assert "rules: 1 alerts" in result.output
-    assert "precision 100%, 1 of 2 events found" in result.output
+    assert "rules: 1 alert, " in result.output
+    assert "a symbol-year (0.1 of them); precision 100%, 1 of 2 events found" in result.output
     assert "\x1b" not in result.output
     assert plot.read_bytes().startswith(b"\x89PNG")
 
@@ -89,6 +89,25 @@ def test_two_rules_files_are_set_side_by_side(run: Run, tmp_path: Path) -> None:
     assert "[rules, only] 2024-03-11" in output
     assert "compared: 0 alerts" in output
     assert [line.split()[0] for line in output.splitlines()[-3:]] == ["budget", "rules", "compared"]
+
+
+@pytest.mark.usefixtures("history")
+def test_what_no_rule_watches_counts_for_nothing_and_the_market_counts_apart(
+    run: Run, engine: Engine, tmp_path: Path
+) -> None:
+    PostStore(engine).save([said(f"o{n}", START + 10 * DAY + n * HOUR, f"S{n}") for n in range(30)], [])
+    rules, events = tmp_path / "rules.toml", tmp_path / "events.csv"
+    rules.write_text(
+        '[[rule]]\nname = "few"\nsymbols = ["ACME"]\n[[rule]]\nname = "all"\nmarket = true\n'
+        "[market]\nfalse_alerts_per_year = 'none'\n",
+        "utf-8",
+    )
+    events.write_text("symbol,date\nACME,2024-03-11\nS1,2024-03-11\nACME,2024-03-20\n", "utf-8")
+    lines = run(*PERIOD, "--rules", rules, "--events", events).output.splitlines()
+    outcome = "1 alert, 24.4 a symbol-year (0.0 of them); precision 100%, 1 of 1 events found"
+    assert f"rules: {outcome}; 1 more on topics or the market" in lines
+    assert f"  few: {outcome}" in lines
+    assert "  all: 0 alerts; 1 more on topics or the market" in lines
 
 
 @pytest.mark.usefixtures("history")
@@ -107,6 +126,7 @@ def test_history_comes_in_the_order_in_which_it_became_known(engine: Engine) -> 
     PostStore(engine).save([replace(late, post=replace(late.post, ingested_at=START + 30 * DAY))], [])
     known = list(read_history(engine, START, START + 40 * DAY, whole_posts=False))
     assert len(known) == 74
+    assert [each.mention.post_id for each in known if not each.mention.on_time] == ["test:late"]
     assert [each.known_at for each in known] == sorted(each.known_at for each in known)
     assert known[-1].mention.post_id == "test:late"
     assert sum(each.mention.negative for each in known) == 13

@@ -205,6 +205,17 @@ def test_an_entry_that_was_given_is_not_given_again(server: FeedServer) -> None:
     assert len(server.requests) >= 3
 
 
+def test_an_entry_at_which_the_reader_left_is_given_again(server: FeedServer) -> None:
+    server.answers["/feed"] = reply(200, rss(item(1), item(2), item(3)))
+    clock = ManualClock(NOW)
+    source = RssSource(settings(FeedSettings(url=f"{server.url}/feed", interval_seconds=60)), clock)
+    reading = source.read()
+    given = [next(reading), next(reading)]
+    reading.close()  # type: ignore[attr-defined]  # as when the second could not be kept
+    assert run_for(source, clock, 100)[0] == given[1]
+    assert run_for(source, clock, 100) == []
+
+
 def test_a_failing_feed_is_asked_less_and_less(server: FeedServer) -> None:
     server.answers["/feed"] = reply(500)
     clock = ManualClock(NOW)

@@ -82,15 +82,61 @@ def test_a_silence_holds_for_what_is_about_to_be_evaluated(
     lag: timedelta, begins_there: bool, store: AlertStore
 ) -> None:
     as_of = datetime.now(UTC) - lag
-    lease = store.acquire_lease()
-    assert lease is not None
-    lease.commit(as_of, [], [])
-    lease.release()
+    reach(store, as_of)
     run("add", "WMT", "--until", "2100-01-01", "--reason", "known", "--who", "ann")
 
     [silence] = store.silences(None)
     assert (silence.starts_at == as_of) is begins_there
     assert silence.ends_at == datetime(2100, 1, 1, tzinfo=UTC)
+
+
+OLD_DAY = datetime(2015, 10, 14, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("replayed_until", "ends_at"),
+    [
+        (None, OLD_DAY),  # before the replay has begun
+        (OLD_DAY - HOUR, OLD_DAY),
+        (OLD_DAY + 10 * HOUR, OLD_DAY + 10 * HOUR),
+    ],
+)
+def test_a_silence_of_an_old_day_ends_where_the_replay_is(
+    replayed_until: datetime | None, ends_at: datetime, store: AlertStore
+) -> None:
+    store.add_silence(Silence("k7m2p", "WMT", "*", "ann", "known", OLD_DAY, OLD_DAY + 24 * HOUR))
+    reach(store, replayed_until)
+    assert run("expire", "k7m2p").stdout == "silence k7m2p is over\n"
+    [silence] = store.silences(None)
+    assert (silence.starts_at, silence.ends_at) == (OLD_DAY, ends_at)
+    assert store.silences(replayed_until or OLD_DAY - HOUR) == []
+    assert str(run("expire", "k7m2p").exception).startswith("silence k7m2p was over at 2015-10-14")
+
+
+def test_a_silence_of_an_old_day_that_the_replay_has_passed_is_over(store: AlertStore) -> None:
+    store.add_silence(Silence("k7m2p", "WMT", "*", "ann", "known", OLD_DAY, OLD_DAY + 24 * HOUR))
+    reach(store, OLD_DAY + 24 * HOUR)
+    assert str(run("expire", "k7m2p").exception) == "silence k7m2p was over at 2015-10-15 00:00 UTC"
+    [silence] = store.silences(None)
+    assert silence.ends_at == OLD_DAY + 24 * HOUR
+
+
+def test_a_silence_in_force_keeps_quiet_what_a_long_backlog_brings_from_before_its_end(store: AlertStore) -> None:
+    now = datetime.now(UTC)
+    store.add_silence(Silence("k7m2p", "WMT", "*", "ann", "known", now - 24 * HOUR, now + 24 * HOUR))
+    reach(store, now - 72 * HOUR)
+    run("expire", "k7m2p")
+    [silence] = store.silences(None)
+    assert now <= silence.ends_at <= datetime.now(UTC)
+
+
+def reach(store: AlertStore, as_of: datetime | None) -> None:
+    """Have the evaluation come so far."""
+    if as_of is not None:
+        lease = store.acquire_lease()
+        assert lease is not None
+        lease.commit(as_of, [], [])
+        lease.release()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from tests.stored_samples import CALM, scored
 START = datetime(2026, 3, 2, tzinfo=UTC)
 CRASH = START + timedelta(days=10, hours=14)
 END = CRASH + timedelta(days=3)
-RULES = AlertSettings(poll_seconds=0.02)
+RULES = AlertSettings(poll_seconds=0.02, false_alerts_per_symbol_year=0.05)
 NOTIFIERS = ("console", "slack")
 REMARKS = (
     "the plant in the north is closed until further notice",

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from alerts.route import build_notifiers
+from bearometer.commands.notifiers import WHAT_TO_SET
 from bearometer.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +25,9 @@ EXAMPLE = {
     "DATABASE_PASSWORD": "a1",
     "REDIS_PASSWORD": "b2",
     "FEEDS": '[{"url": "https://example.com/markets.rss"}]',
+    "BEAROMETER_ALERTS__LINK_BASE": "https://desk.example.com",
+    "BEAROMETER_SLACK__BOT_TOKEN": "xoxb-1",
+    "BEAROMETER_SLACK__CHANNEL": "C0123456789",
     "BEAROMETER_SLACK__WEBHOOK_URL": "https://hooks.slack.invalid/x",
     "BEAROMETER_EMAIL__HOST": "mail.example.com",
     "BEAROMETER_EMAIL__PORT": "587",
@@ -31,6 +36,17 @@ EXAMPLE = {
     "BEAROMETER_EMAIL__PASSWORD": "c3",
     "BEAROMETER_EMAIL__SENDER": "bearometer@example.com",
     "BEAROMETER_EMAIL__RECIPIENTS": '["risk@example.com"]',
+    "BEAROMETER_EMAIL__DIGEST_MINUTES": "60",
+    "BEAROMETER_PAGERDUTY__ROUTING_KEY": "0123456789abcdef0123456789abcdef",
+    "BEAROMETER_PAGERDUTY__URL": "https://events.eu.pagerduty.com/v2/enqueue",
+    "BEAROMETER_TEAMS__WEBHOOK_URL": "https://flows.example.com/x",
+    "BEAROMETER_DISCORD__WEBHOOK_URL": "https://discord.example.com/api/webhooks/1/x",
+    "BEAROMETER_TELEGRAM__BOT_TOKEN": "12345678:AAxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    "BEAROMETER_TELEGRAM__CHAT_ID": "-1001234567890",
+    "BEAROMETER_WEBHOOK__URL": "https://me.example.com/x",
+    "BEAROMETER_WEBHOOK__SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+    "BEAROMETER_WEBHOOK__PREVIOUS_SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+    "BEAROMETER_APPRISE__URL": "discord://1/x",
 }
 
 
@@ -80,6 +96,24 @@ def test_the_example_names_every_variable_that_has_to_be_set() -> None:
     for name in NEEDED.findall((ROOT / "docker-compose.yml").read_text()):
         assert re.search(rf"^{name}=", example, re.MULTILINE), name
     assert not re.search(r"^[A-Z_]*PASSWORD=.+", example, re.MULTILINE)
+
+
+def test_the_example_and_the_alerts_service_name_what_makes_a_notifier() -> None:
+    example = (ROOT / ".env.example").read_text()
+    for group, setting in re.findall(r"([a-z]+)\.([a-z_]+)", WHAT_TO_SET):
+        if group != "alerts":
+            name = f"BEAROMETER_{group.upper()}__{setting.upper()}"
+            assert re.search(rf"^# {name}=", example, re.MULTILINE), name
+            assert name in SERVICES["alerts"]["environment"]
+    shown = set(re.findall(r"^# (BEAROMETER_\w+)=", example, re.MULTILINE))
+    assert shown <= set(SERVICES["alerts"]["environment"])
+
+
+def test_with_everything_set_everybody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment("alerts").items():
+        monkeypatch.setenv(name, value)
+    kinds = [notifier.name.partition(":")[0] for notifier in build_notifiers(load_settings())]
+    assert kinds == ["slack", "pagerduty", "teams", "discord", "telegram", "webhook", "apprise", "email"]
 
 
 @pytest.mark.parametrize("service", WORKERS)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from bearometer.linking import find_cashtags, find_spans
+from bearometer.linking import find_cashtags, find_spans, find_symbol
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,17 @@ def test_a_name_of_a_megabyte_costs_nothing_and_is_not_found() -> None:
     began = time.perf_counter()
     assert find_spans(name, name) == ()
     assert time.perf_counter() - began < 1, "compiling it would take seconds"
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol", "found"),
+    [
+        ("$wmt and WMT, not wmt or Walmart", "WMT", ["$wmt", "WMT"]),
+        ("an open door", "OPEN", []),
+        ("the F word, $F", "F", ["$F"]),
+        ("Walmart falls", "Walmart", []),
+        ("$ and $$", "$", []),
+    ],
+)
+def test_a_symbol_stands_as_such_only_as_a_cashtag_or_in_capitals(text: str, symbol: str, found: list[str]) -> None:
+    assert [text[start:end] for start, end in find_symbol(text, symbol)] == found

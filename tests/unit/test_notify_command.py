@@ -1,13 +1,16 @@
 """`bearometer notify routes | test` as a person runs them."""
 
+import re
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from bearometer.commands.notifiers import WHAT_TO_SET
 from bearometer.commands.notify import register
 from bearometer.errors import Failed, Misconfigured
+from bearometer.settings import Settings
 from tests.receivers import Answer
 from tests.vendor_receivers import BOT_TOKEN, ROUTING_KEY, SECRET, PagerDutyReceiver, TelegramReceiver
 
@@ -42,6 +45,9 @@ EVERYTHING = {
 }
 
 
+NAMED = re.findall(r"[a-z]+\.[a-z_]+", WHAT_TO_SET)
+
+
 def test_routes_lists_everybody_without_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in EVERYTHING.items():
         monkeypatch.setenv(f"BEAROMETER_{name}", value)
@@ -67,6 +73,8 @@ def test_routes_lists_everybody_without_their_secrets(monkeypatch: pytest.Monkey
     monkeypatch.setenv("BEAROMETER_SLACK__BOT_TOKEN", "xoxb-1-SECRET")
     monkeypatch.setenv("BEAROMETER_SLACK__CHANNEL", "C0RISK")
     assert "channel C0RISK, by a bot" in run("routes").stdout
+    monkeypatch.setenv("BEAROMETER_EMAIL__DIGEST_MINUTES", "90")
+    assert "mail.example.com:587, from bearometer@localhost, a digest every 90 min\n" in run("routes").stdout
 
 
 def test_a_test_goes_to_everybody_or_to_one_route(console_and_folder: Path) -> None:
@@ -113,7 +121,18 @@ def test_a_notifier_that_fails_keeps_no_other_from_being_tried(monkeypatch: pyte
 def test_without_any_notifier_it_says_what_to_set(command: str) -> None:
     error = run(command).exception
     assert isinstance(error, Misconfigured)
-    assert "no notifier is configured: set slack.bot_token or slack.webhook_url, email.host" in str(error)
+    assert str(error) == f"no notifier is configured: {WHAT_TO_SET}"
+
+
+def test_what_to_set_names_a_setting_of_every_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in EVERYTHING.items():
+        monkeypatch.setenv(f"BEAROMETER_{name}", value)
+    routes = {line.split()[0].partition(":")[0] for line in run("routes").stdout.splitlines()[1:]}
+    named = {name.rpartition(".")[2] if name.startswith("alerts.") else name.partition(".")[0] for name in NAMED}
+    assert routes == named
+    for name in NAMED:
+        group, _, setting = name.partition(".")
+        assert setting in type(getattr(Settings(), group)).model_fields
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from alerts.rule_file import check_rules, read_rules
-from alerts.rule_keys import FILE_KEYS, MARKET_KEYS, QUIET_KEYS, RULE_KEYS
+from alerts.rule_keys import FILE_KEYS, MARKET_KEYS, QUIET_KEYS, RULE_KEYS, SUPPLY_KEYS
 from alerts.rules import default_rules
 from bearometer.commands.rules import register
 from bearometer.errors import Failed, Misconfigured
@@ -18,7 +18,12 @@ DOCS = (Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
 SETTINGS = AlertSettings()
 TABLES = re.findall(r"\| key \| default \| meaning \|\n\| --- \| --- \| --- \|\n((?:\|.*\n)+)", DOCS)
 ROWS = [[re.findall(r"^\| `(\w+)` \| (.*?) \| ", row)[0] for row in table.splitlines()] for table in TABLES]
-WHERE = {"rule": [*ROWS[0], *ROWS[1], *ROWS[2]], "quiet_hours": ROWS[3], "market": ROWS[4]}
+WHERE = {
+    "rule": [*ROWS[0], *ROWS[1], *ROWS[2]],
+    "quiet_hours": ROWS[3],
+    "market": ROWS[4],
+    "supply": ROWS[5],
+}
 
 
 def run(*arguments: str) -> Result:
@@ -37,7 +42,7 @@ def test_without_a_file_the_default_rule_is_explained() -> None:
     said = run("check").stdout.splitlines()
     assert said[0] == "no rules file is set (alerts.rules): there is one rule, made of the settings"
     assert said[1].startswith("negative-spike: distinct negative mentions of every symbol in 5 min to 24 h; ")
-    assert said[2].startswith("all together: at most 12 false alerts a year; ")
+    assert said[2].startswith("all together: at most 12 false alerts a year, shared by ")
 
 
 def test_a_file_without_mistakes_is_told_in_words(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,10 +50,11 @@ def test_a_file_without_mistakes_is_told_in_words(rules: Path, monkeypatch: pyte
     monkeypatch.setenv("BEAROMETER_ALERTS__CONSOLE", "true")
     done = run("check", "rules.toml")
     assert done.exit_code == 0
-    warning, rule, together = done.stdout.splitlines()
+    warning, rule, together, *supply = done.stdout.splitlines()
     assert warning.startswith('rules.toml:4: warning: `routes` has "slack"; no configured route is such')
     assert rule.startswith("mine: distinct negative mentions of WMT")
     assert together.startswith("all together: ")
+    assert [line.partition(":")[0] for line in supply] == ["no-data", "failing", "lag"]
 
 
 def test_mistakes_are_lines_and_exit_code_1(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,9 +109,13 @@ def test_the_example_is_valid_without_its_comment_marks_too(rules: Path) -> None
     assert checked.rules is not None
     names = [rule.name for rule in checked.rules.rules]
     assert names == ["negative-spike", "portfolio", "retail-mood", "market", "much-talk"]
+    assert [rule.name for rule in checked.rules.supply] == ["no-data", "failing", "lag", "no-filings"]
 
 
-@pytest.mark.parametrize(("table", "keys"), [("rule", RULE_KEYS), ("quiet_hours", QUIET_KEYS), ("market", MARKET_KEYS)])
+@pytest.mark.parametrize(
+    ("table", "keys"),
+    [("rule", RULE_KEYS), ("quiet_hours", QUIET_KEYS), ("market", MARKET_KEYS), ("supply", SUPPLY_KEYS)],
+)
 def test_the_reference_lists_every_key_once(table: str, keys: dict[str, object]) -> None:
     assert sorted(name for name, _ in WHERE[table]) == sorted(keys)
 

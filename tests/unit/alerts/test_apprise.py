@@ -81,6 +81,49 @@ def test_what_is_no_service_is_refused_without_being_repeated(url: str) -> None:
     assert "//SECRET" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("json://SECRET.example.com/x", "it must be jsons://"),
+        (" JSON://10.0.0.7:8080/SECRET", "it must be jsons://"),
+        ("xml://SECRET.example.com/x", "it must be xmls://"),
+        ("form://SECRET.example.com/x", "it must be forms://"),
+        ("gotify://example.com/SECRET123456789", "it must be gotifys://"),
+        ("ntfy://example.com/SECRET", "it must be ntfys://"),
+        ("toot://SECRET@example.com", "it must be toots://"),
+        ("mailto://u:SECRET@example.com", "it must be mailtos://"),
+        ("mailto://u:SECRET@localhost?smtp=mail.example.com", "it must be mailtos://"),
+        ("mailtos://u:SECRET@example.com?mode=insecure", "says mode=insecure"),
+        ("jsons://SECRET.example.com/x?verify=no", "says verify=no"),
+        ("rsyslog://SECRET.example.com", "is never encrypted"),
+    ],
+)
+def test_nothing_leaves_this_machine_without_verified_tls(url: str, words: str) -> None:
+    with pytest.raises(Misconfigured, match=rf"`apprise\.url` .*{words}") as caught:
+        notifier(url)
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "jsons://example.com/x",
+        "json://127.0.0.1:8080/x",
+        "json://[::1]/x",
+        "gotify://localhost/t0ken123456789",
+        "ntfy://topic",  # the vendor's own server, over https
+        "mailto://user:password@gmail.com",  # apprise knows that this one takes STARTTLS
+        "mailto://user:password@localhost",
+        "rsyslog://localhost",
+        "syslog://",
+        "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js",
+        "tgram://123456789:AABBCCDDEEFFGGHHIIJJKKLLMMNNOOPPQQR/-1001234567890",
+    ],
+)
+def test_what_is_encrypted_or_stays_on_this_machine_is_taken(url: str) -> None:
+    assert notifier(url).name == "apprise"
+
+
 def test_a_comma_does_not_make_two_services_of_one() -> None:
     with AppriseReceiver() as server:
         notifier(f"{server.service}?:x=1,{server.service}").send(make_delivery())

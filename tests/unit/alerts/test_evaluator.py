@@ -3,10 +3,12 @@ import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import time, timedelta
+from typing import Any
 
 import pytest
 
 from alerts.evaluator import END_KEPT, Evaluator, Policy
+from alerts.lifecycle import end_is_untold
 from alerts.rules import QuietHours, Rule, RuleSet
 from bearometer.alert import Alert, AlertState, Evidence, Severity, Silence
 from bearometer.clock import ManualClock
@@ -31,7 +33,7 @@ class Evaluation:
         *,
         behind: timedelta = timedelta(0),
         settings: AlertSettings | None = None,
-        **limits: int,
+        **limits: Any,
     ) -> None:
         self.journal = MemoryJournal()
         self.asked: list[bool] = []
@@ -95,12 +97,36 @@ def test_a_silence_that_begins_later_holds_back_the_escalation_and_the_end() -> 
     assert run.alert("A").resolved_at == START + 9 * STEP
 
 
-def test_an_end_that_could_not_be_told_for_a_week_is_not_told_any_more() -> None:
+def test_an_end_that_could_not_be_told_for_a_week_is_not_told_any_more(caplog: pytest.LogCaptureFixture) -> None:
     week = END_KEPT // STEP
     run = Evaluation({"A": {2: "over", 9: "quiet"}, "B": {2: "over", 11: "quiet"}})
     run.silence(5, week + 10)
     run.until(week + 40)
     assert run.told() == [(2, "firing A"), (2, "firing B"), (week + 10, "resolved B")]
+    gone = [each.getMessage() for each in caplog.records if "nobody is told" in each.getMessage()]
+    assert gone == [f"the end of {run.alert('A').id} was held back for 7 days: nobody is told"]
+
+
+def test_what_is_held_back_is_logged_once_and_remembered_only_while_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
+    run = Evaluation({"A": {2: "over", 6: "worse", 9: "quiet"}, "B": {2: "over"}})
+    run.silence(5, 12)
+    run.until(11)
+    held = [each.getMessage() for each in caplog.records if "not told now" in each.getMessage()]
+    assert len(held) == len(set(held)) == 2  # that it is worse, and over
+    assert {id_ for id_, _, _ in run._evaluator._logged} == {run.alert("A").id}
+    run.until(30)
+    assert run.told()[-1] == (12, "resolved A")
+    assert run._evaluator._logged == set()
+
+
+def test_an_end_by_hand_at_the_moment_of_the_acknowledgement_is_known_to_be_untold() -> None:
+    run = Evaluation({"A": {2: "over"}})
+    run.silence(1, 20)
+    run.until(10)
+    run.act("acknowledge", run.alert().id)
+    run.act("resolve", run.alert().id)
+    run.until(11)
+    assert end_is_untold(run.alert())
 
 
 def test_quiet_hours_hold_back_until_they_end() -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from alerts.discord import escape as escape_discord
 from alerts.fitting import fit, fit_fact, fit_lines, inert
-from alerts.slack import length
+from alerts.slack_blocks import length
 from alerts.telegram import escape as escape_telegram
 from tests.sample_alerts import hostile_text
 

@@ -2,14 +2,16 @@ import logging
 import socket
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
 
 from alerts.http import MAX_ANSWER_BYTES, Poster, check_address
-from bearometer.clock import ManualClock
+from bearometer.clock import ManualClock, SystemClock
 from bearometer.errors import BearometerError, Failed, Misconfigured, Transient, Unavailable
+from tests.dripping import dripping
 from tests.receivers import Answer, SlackReceiver
 from tests.sample_alerts import START
 
@@ -83,6 +85,51 @@ def test_silence_ends_at_the_timeout() -> None:
         server.silent = True
         with pytest.raises(Unavailable, match="the service cannot be reached: no answer in time"):
             poster(server.url, timeout_seconds=0.2).post(b"{}")
+
+
+def drip_fed(url: str) -> Poster:
+    return Poster("the service", url, 0.3, SystemClock())
+
+
+@pytest.mark.parametrize(
+    ("beginning", "drop"),
+    [
+        (b"HTTP/1.1 200 ", b"O"),
+        (b"HTTP/1.1 200 OK\r\nX-Header: ", b"x"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    ],
+)
+def test_headers_that_come_in_drops_end_at_the_timeout(beginning: bytes, drop: bytes) -> None:
+    with dripping(beginning, drop) as port, pytest.raises(Unavailable, match="no answer in time"):
+        drip_fed(f"http://127.0.0.1:{port}/").post(b"{}")
+
+
+def test_a_tls_handshake_that_comes_in_drops_ends_at_the_timeout() -> None:
+    # The header of a record of 16 KB, of which a byte comes now and then.
+    with dripping(b"\x16\x03\x03\x40\x00", b"\x02") as port, pytest.raises(Unavailable, match="no answer in time"):
+        drip_fed(f"https://127.0.0.1:{port}/").post(b"{}")
+
+
+def test_a_proxy_that_answers_in_drops_ends_at_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    with dripping(b"HTTP/1.1 200 ", b"O") as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        with pytest.raises(Unavailable, match="no answer in time"):
+            drip_fed("https://hooks.example.com/").post(b"{}")
+
+
+def test_of_a_body_that_comes_in_drops_what_came_in_time_is_read() -> None:
+    with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\nok", b"x") as port:
+        answer = drip_fed(f"http://127.0.0.1:{port}/").post(b"{}")
+    assert (answer.status, answer.body[:3]) == (200, b"okx")
+    assert len(answer.body) < 1000
+
+
+def test_each_post_has_the_whole_time_and_threads_do_not_share_it() -> None:
+    with SlackReceiver() as server:
+        sender = Poster("the service", server.url, 5.0, SystemClock())
+        with ThreadPoolExecutor(4) as threads:
+            answers = [answer.status for answer in threads.map(sender.post, [b'{"text": "x"}'] * 8)]
+    assert answers == [200] * 8
 
 
 def test_a_server_that_hangs_up_may_come_back() -> None:

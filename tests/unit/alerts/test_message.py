@@ -62,7 +62,7 @@ def test_the_text_holds_the_evidence() -> None:
     text = render_text(compose(make_delivery(), SETTINGS))
     for part in (
         "2026-03-02 14:05 UTC",
-        "at most one false alert per symbol in 20 years",
+        "at most one false alert per symbol in 5 years",
         "minilm-l6@1",
         "Harbor Mills warns of a weak quarter & shuts a plant",
         "grain_watch · 12,345 followers · 2026-03-02 12:05 UTC · said 12 more times · 93% negative",

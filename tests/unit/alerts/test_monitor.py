@@ -254,7 +254,7 @@ def test_the_markets_budget_is_shared_by_the_symbols_that_were_spoken_of() -> No
     at = START + 14 * DAY
     others = [m for n in range(40) for m in chatter(14, 0.5, f"S{n}", seed=n, negative=0.0)]
     talk = chatter(14, 1) + crash(at, 20)
-    plenty = RuleSet((Rule("spike"),), market_false_alerts_per_year=40 * 0.05)
+    plenty = RuleSet((Rule("spike"),), market_false_alerts_per_year=40 * 0.2)
     [told, *_] = watch(talk + others, at + 2 * HOUR, plenty).notices
     assert told.alert.peak.per_year is not None
     scarce = replace(plenty, market_false_alerts_per_year=1e-300)
@@ -524,3 +524,26 @@ def test_kills_and_restarts_at_any_point_change_nothing(
         stored |= {alert.id: alert for alert in advance.alerts}
     assert told == straight
     assert moment(bin_of(START)) == START
+
+
+def test_posts_of_weeks_ago_that_a_new_feed_brings_do_not_say_that_anybody_watched_then() -> None:
+    source = random.Random(5)
+    names = [f"S{n}" for n in range(20)]
+    live = [mention(START + 2 * DAY * source.random(), source.choice(names), f"u{n}") for n in range(400)]
+    weeks_ago = [replace(mention(START - n * DAY, "OLD", f"o{n}"), on_time=False) for n in range(1, 29)]
+    assert fired(watch([*live, *weeks_ago], START + 2 * DAY).notices) == []
+    known_then = [replace(each, on_time=True) for each in weeks_ago]
+    assert fired(watch([*live, *known_then], START + 2 * DAY).notices), "with a quiet month before, it is a burst"
+
+
+def test_the_market_s_budget_is_shared_by_the_rules_of_a_symbol() -> None:
+    def budget(*rules: Rule) -> float:
+        monitor = Monitor(RuleSet(rules, market_false_alerts_per_year=0.3), HISTORY)
+        monitor.add(chatter(5, 3))
+        monitor.advance(START + 5 * DAY)
+        return monitor._budget("ACME", rules[0], bin_of(START + 5 * DAY))
+
+    plenty = Rule("a", false_alerts_per_symbol_year=9.0)
+    assert budget(plenty) == pytest.approx(0.3)
+    assert budget(plenty, replace(plenty, name="b")) == pytest.approx(0.15)
+    assert budget(plenty, Rule("c", at_least=50)) == pytest.approx(0.3)

@@ -16,7 +16,7 @@ RULE = Rule("negative-spike")
 def test_a_rule_is_one_line_in_words() -> None:
     assert describe_rule(RULE) == (
         "negative-spike: distinct negative mentions of every symbol in 5 min to 24 h; "
-        "at most one false alert per symbol in 20 years; from 5 posts by 3 authors on; "
+        "at most one false alert per symbol in 5 years; from 5 posts by 3 authors on; "
         "told at once, again when 1,000 times less likely; "
         "over when the odds have been 100 times better for 1 h, and then no new alert for 1 day; "
         "warning, told to every route"
@@ -83,8 +83,11 @@ def test_when_and_to_whom_it_is_told_is_named() -> None:
 
 def test_what_holds_for_all_together_is_one_line() -> None:
     assert describe_together(RuleSet((RULE,))) == (
-        "all together: at most 12 false alerts a year; 5 new alerts at once are one message; "
-        "at most 20 messages an hour to each route"
+        "all together: at most 12 false alerts a year, shared by the symbols and by the rules of each; "
+        "5 new alerts at once are one message; at most 20 messages an hour to each route"
+    )
+    assert "rules of each, and as many for each topic or for all posts together; " in describe_together(
+        RuleSet((RULE, Rule("market", symbols=("market",))))
     )
     assert "any number of false alerts a year" in describe_together(RuleSet((RULE,), market_false_alerts_per_year=None))
 

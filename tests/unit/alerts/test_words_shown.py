@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.html import render_html
 from alerts.message import compose, find_words, render_text
-from alerts.slack import render_slack
+from alerts.slack_blocks import render_slack
 from bearometer.settings import AlertSettings
 from tests.receivers import slack_problems
 from tests.sample_alerts import hostile_text, make_alert, make_delivery, make_post

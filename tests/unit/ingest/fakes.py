@@ -32,6 +32,10 @@ class MemoryPublisher:
         self.on_publish: Callable[[], None] = lambda: None
 
     @property
+    def next_offsets(self) -> dict[int, int]:
+        return {0: len(self.sent)}
+
+    @property
     def posts(self) -> list[Post]:
         return [message for message in self.sent if isinstance(message, Post)]
 

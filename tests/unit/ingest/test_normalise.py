@@ -2,12 +2,13 @@
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bearometer.errors import Reason, Rejected
+from bearometer.errors import Misconfigured, Reason, Rejected
 from bearometer.post import Post
 from bearometer.settings import IngestSettings
 from ingest.language import clean_language, guess_language
@@ -142,6 +143,23 @@ def test_an_overlong_id_is_rejected() -> None:
 def test_symbols_of_the_source_are_authoritative() -> None:
     assert post_of("$ACME falls", symbols=("wile", "$brk.b", "*", "")).symbols == ("WILE", "BRK.B")
     assert post_of("$ACME falls", symbols=("*",)).symbols == ("ACME",)
+    assert post_of("Walmart falls", symbols=("wile",)).symbols == ("WILE",)
+
+
+def test_a_company_that_is_only_named_gets_its_symbol() -> None:
+    assert post_of("Wal-Mart&#39;s profit falls http://t.co/apple, $ACME too").symbols == ("WMT", "ACME")
+    assert post_of("I ate an apple. Share on Facebook").symbols == ()
+
+
+def test_names_of_ones_own_are_linked_and_a_bad_file_of_them_is_named(tmp_path: Path) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text("QVLT,Quivolt Motors|Quivolt\n", "utf-8")
+    settings = IngestSettings(gazetteer=names)
+    assert normalise(raw("Quivolt falls, Walmart too"), "test", settings, NOW).symbols == ("QVLT", "WMT")
+    bad = tmp_path / "bad.csv"
+    bad.write_text("QVLT\n", "utf-8")
+    with pytest.raises(Misconfigured, match=r"bad\.csv, line 1"):
+        normalise(raw(), "test", IngestSettings(gazetteer=bad), NOW)
 
 
 def test_only_web_addresses_are_kept_as_a_url() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ingest.symbols import MAX_SYMBOLS, clean_symbols, find_cashtags
+from bearometer.settings import IngestSettings
+from ingest.symbols import MAX_SYMBOLS, clean_symbols, find_cashtags, find_symbols
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,15 @@ def test_what_is_no_symbol_is_left_out() -> None:
 def test_a_flood_of_symbols_is_cut() -> None:
     text = " ".join(f"${chr(65 + i // 26)}{chr(65 + i % 26)}" for i in range(200))
     assert len(find_cashtags(text)) == MAX_SYMBOLS
+
+
+def test_cashtags_tickers_and_names_are_found_in_order_without_repeats() -> None:
+    text = "Walmart falls, $TGT too; AAPL up. Wal-Mart and Target warned, says JPMorgan"
+    assert find_symbols(text, IngestSettings()) == ("WMT", "TGT", "AAPL", "JPM")
+    assert find_symbols(text, IngestSettings(link_names=False)) == ("TGT",)
+
+
+def test_a_flood_of_names_and_cashtags_is_cut() -> None:
+    text = "Walmart " + " ".join(f"${chr(65 + i // 26)}{chr(65 + i % 26)}" for i in range(200))
+    found = find_symbols(text, IngestSettings())
+    assert len(found) == MAX_SYMBOLS and found[0] == "WMT"

@@ -41,6 +41,15 @@ def test_every_post_is_published_once_and_acknowledged() -> None:
     assert publisher.flushed == 1
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_a_post_of_the_past_is_known_when_it_was_written_and_one_of_the_present_when_it_came(live: bool) -> None:
+    publisher, time = MemoryPublisher(), clock()
+    ahead = post(2, published_at=time.now() + timedelta(minutes=5))
+    run_ingest(ListSource([post(1), ahead], live=live), publisher, SETTINGS, time)
+    known = [each.ingested_at for each in publisher.posts]
+    assert known == [time.now() if live else post(1).published_at, time.now()]
+
+
 def test_what_cannot_be_used_is_counted_and_reported_with_its_place() -> None:
     rejected: list[Unreadable] = []
     items: list[RawPost | Unreadable | None] = [
@@ -71,6 +80,12 @@ def test_posts_out_of_order_are_counted() -> None:
     assert report.out_of_order == 2
     assert report.first_published_at == post(1).published_at
     assert report.last_published_at == post(6).published_at
+
+
+def test_a_post_from_the_future_is_no_newer_than_when_it_was_taken_in() -> None:
+    ahead = post(1, published_at=clock().now() + timedelta(hours=20))
+    report = run_ingest(ListSource([ahead, post(2)], live=True), MemoryPublisher(), SETTINGS, clock())
+    assert (report.newest_at, report.last_published_at) == (clock().now(), ahead.published_at)
 
 
 def test_the_end_of_a_replay_is_followed_by_a_last_heartbeat() -> None:
@@ -178,3 +193,46 @@ def test_progress_is_the_report_that_is_being_written() -> None:
 
     run_ingest(ListSource([post(n) for n in range(250)]), MemoryPublisher(), SETTINGS, clock(), note)
     assert seen == [100, 200, 250]
+
+
+def test_what_is_acknowledged_is_told_between_two_items_and_covers_the_last_one() -> None:
+    publisher = MemoryPublisher()
+    told: list[tuple[int, int]] = []
+
+    def acknowledged(report: IngestReport) -> None:
+        told.append((report.published, publisher.flushed))
+
+    source = ListSource([post(1), post(2), None, None, post(3)])
+    run_ingest(source, publisher, SETTINGS, clock(), on_acknowledged=acknowledged)
+    assert told == [(2, 1), (3, 2)]
+
+
+def test_a_source_without_a_pause_is_acknowledged_every_two_seconds() -> None:
+    time, publisher = clock(), MemoryPublisher()
+    publisher.on_publish = lambda: time.sleep(0.5)
+    told: list[int] = []
+    run_ingest(
+        ListSource([post(n) for n in range(10)]),
+        publisher,
+        SETTINGS,
+        time,
+        on_acknowledged=lambda report: told.append(report.published),
+    )
+    assert told == [4, 8, 10]
+
+
+def test_nothing_is_acknowledged_of_a_post_that_was_given_up() -> None:
+    stop, publisher = threading.Event(), MemoryPublisher()
+    told: list[int] = []
+
+    publisher.on_refusal = stop.set
+    publisher.away = 1
+    report = run_ingest(
+        ListSource([post(1), post(2)]),
+        publisher,
+        SETTINGS,
+        clock(),
+        stop=stop,
+        on_acknowledged=lambda report: told.append(report.published),
+    )
+    assert (report.published, told) == (0, [])

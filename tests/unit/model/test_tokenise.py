@@ -46,6 +46,36 @@ def test_an_entity_is_found_among_the_tokens_by_its_words_and_lost_where_the_tex
     assert [[words[place] for place in span] for span in encoded.spans] == [["tern", "aviation"], ["quillmark"], [], []]
 
 
+def _read(tokeniser: Tokeniser, passage: Passage) -> list[list[str]]:
+    (encoded,) = tokeniser.encode_passages([passage])
+    assert encoded is not None
+    words = [tokeniser.tokenizer.id_to_token(int(number)) for number in encoded.ids]
+    return [[words[place] for place in span] for span in encoded.spans]
+
+
+def test_an_entity_stands_where_the_asker_says_that_it_does_and_is_looked_for_where_he_says_nothing(
+    tiny_base: Path,
+) -> None:
+    tokeniser = Tokeniser.open(tiny_base / "tokenizer.json", 16)
+    text = "Quillmark and Tern Aviation today"
+    passage = Passage(text, ("QMRK", "Tern", "NONE"), (((0, 9),), (), ()))
+    assert _read(tokeniser, passage) == [["quillmark"], ["tern"], []]
+    assert _read(tokeniser, Passage(text, ("QMRK", "Tern"))) == [[], ["tern"]]
+
+
+def test_a_place_that_cleaning_has_moved_is_found_again_by_its_words(tiny_base: Path) -> None:
+    tokeniser = Tokeniser.open(tiny_base / "tokenizer.json", 16)
+    text = "https://example.com/x  today &amp; Tern  Aviation"
+    start = text.index("Tern")
+    assert _read(tokeniser, Passage(text, ("TERN",), (((start, start + 14),),))) == [["tern", "aviation"]]
+
+
+def test_a_place_behind_the_last_token_is_not_in_the_text(tiny_base: Path) -> None:
+    tokeniser = Tokeniser.open(tiny_base / "tokenizer.json", 16)
+    text = "today " * 30 + "Quillmark"
+    assert _read(tokeniser, Passage(text, ("QMRK",), (((180, 189),),))) == [[]]
+
+
 def test_a_text_with_nothing_to_read_gives_none(tiny_base: Path) -> None:
     tokeniser = Tokeniser.open(tiny_base / "tokenizer.json", 16)
     encoded = tokeniser.encode(["", "  ", "https://example.com/x", "\u200b\u200d", "\x00", "quillmark"])

@@ -66,6 +66,7 @@ EVIDENCE = st.builds(
     authors=NAMED_COUNTS,
     topics=NAMED_COUNTS,
     new_terms=st.lists(st.builds(NewTerm, term=WORDS, seen=COUNTS, expected=FLOATS), max_size=2).map(tuple),
+    problem=st.none() | WORDS,
 )
 ALERTS = st.builds(
     Alert,
@@ -91,7 +92,7 @@ patiently = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None
 NEW_KEYS = {
     "alert": ("severity", "acknowledged", "told", "told_at"),
     "spike": ("measure", "posts", "per_year"),
-    "evidence": ("mentions", "sources", "authors", "topics", "new_terms"),
+    "evidence": ("mentions", "sources", "authors", "topics", "new_terms", "problem"),
     "post": ("words", "source", "roles"),
     "point": ("high",),
 }

@@ -98,6 +98,21 @@ def test_a_symbol_that_only_the_source_states_is_not_in_the_text() -> None:
     assert [bench.posts.stored[f"test:{n}"].mentions[0].in_text for n in (1, 2)] == [False, True]
 
 
+def test_the_classifier_is_told_where_a_company_is_named_without_its_symbol() -> None:
+    asked: list[Passage] = []
+
+    class Listener(FixedClassifier):
+        def prepare(self, passages: Sequence[Passage]) -> Sequence[Passage]:
+            asked.extend(passages)
+            return list(passages)
+
+    bench = Bench(classifier=Listener(Judgement(NEUTRAL, (NEUTRAL,) * 3, (True, True, False))))
+    bench.score(encode(make_post("1", "Walmart falls, $TGT too: Target warned", symbols=("WMT", "TGT", "HBRM"))))
+    (passage,) = asked
+    assert passage.entities == ("WMT", "TGT", "HBRM")
+    assert passage.spans == (((0, 7),), ((15, 19),), ())
+
+
 def test_an_answer_for_other_entities_than_were_asked_for_stops_the_worker() -> None:
     bench = Bench(classifier=FixedClassifier(Judgement(NEUTRAL, (NEUTRAL,), found=())))
     with pytest.raises(ValueError, match="shorter"):
