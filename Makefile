@@ -25,8 +25,16 @@ install: .venv/.installed-demo ## Bearometer and its embedded servers into .venv
 demo: .venv/.installed-demo ## two weeks of posts about invented companies, one crisis, and the alert
 	@$(BIN)/bearometer demo $(ARGS)
 
+# Those that wait for servers one after the other; those that only compute on all cores. Both run to their end.
 test: .venv/.installed-dev ## all tests, with real servers
+ifeq ($(strip $(ARGS)),)
+	@failed=0; \
+	$(BIN)/pytest tests/end_to_end tests/contracts tests/integration || failed=1; \
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 tests/unit || failed=1; \
+	exit $$failed
+else
 	@$(BIN)/pytest $(ARGS)
+endif
 
 check: .venv/.installed-dev ## ruff, ruff format, mypy --strict
 	@$(BIN)/ruff check .

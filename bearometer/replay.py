@@ -76,12 +76,16 @@ class ReplaySummary:
             "seconds": round(self.seconds, 3),
             "alerts": [
                 {
+                    "rule": alert.rule,
+                    "measure": str(alert.peak.measure),
                     "symbol": alert.symbol,
                     "started_at": alert.started_at,
                     "resolved_at": alert.resolved_at,
                     "negative": alert.peak.negative,
+                    "posts": alert.peak.posts,
                     "expected": alert.peak.expected,
                     "p_value": alert.peak.p_value,
+                    "per_year": alert.peak.per_year,
                     "top_posts": [post.id for post in alert.evidence.top_posts] if alert.evidence else [],
                 }
                 for alert in self.alerts

@@ -195,11 +195,12 @@ def _finish(result: "ReplaySummary", summary: Path | None) -> None:
 
 
 def _describe_alert(alert: "Alert") -> str:
-    from alerts.message import expected_count, odds, time_utc
+    from alerts.headline import one_text, rareness, seen
+    from alerts.message import time_utc
 
-    peak = alert.peak
     end = f"until {time_utc(alert.resolved_at)}" if alert.resolved_at else "still firing"
+    copies = one_text(alert)
     return (
         f"{plain(alert.symbol, 20)} from {time_utc(alert.started_at)} {end}: "
-        f"{peak.negative} negative, {expected_count(peak.expected)} expected, odds {odds(peak.p_value)}"
+        f"{seen(alert.peak)}; {rareness(alert.peak)}{f'; {copies}' if copies else ''}"
     )

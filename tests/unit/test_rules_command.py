@@ -108,7 +108,7 @@ def test_the_example_is_valid_without_its_comment_marks_too(rules: Path) -> None
     assert checked.problems == ()
     assert checked.rules is not None
     names = [rule.name for rule in checked.rules.rules]
-    assert names == ["negative-spike", "portfolio", "retail-mood", "market", "much-talk"]
+    assert names == ["negative-spike", "portfolio", "retail-mood", "attention", "market", "much-talk"]
     assert [rule.name for rule in checked.rules.supply] == ["no-data", "failing", "lag", "no-filings"]
 
 
