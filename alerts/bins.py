@@ -27,6 +27,7 @@ __all__ = [
     "BIN",
     "BINS_A_DAY",
     "LOOK_BACK",
+    "TICK",
     "Count",
     "DistinctCounter",
     "Said",
@@ -38,6 +39,7 @@ __all__ = [
 
 BIN = 300_000_000
 """Microseconds."""
+TICK = timedelta(microseconds=BIN)
 BINS_A_DAY = 288
 LOOK_BACK = 2 * BINS_A_DAY
 """A counter that has read the mentions of this many bins counts the next ones as if it had read all: whether a text is

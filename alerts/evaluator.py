@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from alerts.bins import TICK
 from alerts.journal import Journal, Watching
 from alerts.lifecycle import acknowledge, end_is_untold, hold, resolve
 from alerts.monitor import Notice, watches_whole_posts
@@ -29,8 +30,6 @@ TICKS_PER_COMMIT = 1_000
 SECONDS_PER_COMMIT = 0.5
 """A backlog is worked off in steps of this size, each committed: what a crash can cost is a fraction of a second."""
 CAP_PERIOD = timedelta(hours=1)
-TICK = timedelta(minutes=5)
-"""Of the monitor."""
 WORDS_PERIOD = timedelta(days=1)
 END_KEPT = timedelta(days=7)
 """An end that could not be told for so long is not told any more."""

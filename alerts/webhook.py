@@ -1,13 +1,8 @@
 """A program of your own: an alert as JSON, signed as https://www.standardwebhooks.com says. See docs/webhook.md."""
 
-import base64
-import binascii
 import hashlib
-import hmac
 from datetime import datetime
 from typing import Any
-
-from pydantic import SecretStr
 
 from alerts.http import Poster, check_address, encode
 from alerts.message import Message, compose
@@ -15,15 +10,14 @@ from bearometer.alert import Alert, Delivery, Spike
 from bearometer.clock import Clock
 from bearometer.errors import Misconfigured
 from bearometer.settings import AlertSettings, WebhookSettings
+from bearometer.signing import read_signing_key, sign
 from bearometer.terminal import plain
 
-__all__ = ["VERSION", "WebhookNotifier", "message_id", "read_secret", "render_webhook", "sign"]
+__all__ = ["VERSION", "WebhookNotifier", "message_id", "render_webhook"]
 
 VERSION = 1
 """Of the body's shape. New fields may come without a new version; none goes or changes its meaning."""
 
-# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme
-LEAST_SECRET_BYTES = 24
 MAX_OTHERS = 50
 MAX_NAME_CHARS = 100
 MAX_ID_CHARS = 200
@@ -40,9 +34,10 @@ class WebhookNotifier:
         if settings.secret is None:
             message = "`webhook.secret` is missing; it must be set, since `webhook.url` is, to sign what is sent"
             raise Misconfigured(message)
-        self._keys = [read_secret(settings.secret, "webhook.secret")]
+        self._keys = [read_signing_key(settings.secret.get_secret_value(), "webhook.secret")]
         if settings.previous_secret is not None:
-            self._keys.append(read_secret(settings.previous_secret, "webhook.previous_secret"))
+            previous = settings.previous_secret.get_secret_value()
+            self._keys.append(read_signing_key(previous, "webhook.previous_secret"))
         self._alerts = alerts
         self._clock = clock
         self._poster = Poster("the webhook", url, settings.timeout_seconds, clock)
@@ -66,31 +61,9 @@ class WebhookNotifier:
         return identity
 
 
-def sign(key: bytes, identity: str, seconds: int, body: bytes) -> str:
-    """The signature's text, `v1,` and the HMAC-SHA256 in base64 of the id, the time and the body with dots between."""
-    signed = f"{identity}.{seconds}.".encode() + body
-    return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
-
-
 def message_id(delivery: Delivery) -> str:
     """The message's id: without a dot, which would blur what is signed."""
     return f"msg_{hashlib.sha256(delivery.id.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
-
-
-def read_secret(secret: SecretStr, setting: str) -> bytes:
-    """The key of a secret: `whsec_` and base64. Misconfigured, naming the setting, for anything else."""
-    text = secret.get_secret_value().strip()
-    try:
-        key = base64.b64decode(text.removeprefix("whsec_"), validate=True) if text.startswith("whsec_") else b""
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) < LEAST_SECRET_BYTES:
-        message = (
-            f"`{setting}` is not a signing secret; it must be whsec_ and {LEAST_SECRET_BYTES} bytes or more in base64:"
-            ' echo "whsec_$(openssl rand -base64 32)"'
-        )
-        raise Misconfigured(message)
-    return key
 
 
 def render_webhook(delivery: Delivery, message: Message) -> dict[str, Any]:

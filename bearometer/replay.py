@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from alerts.bins import TICK
 from alerts.notifier import Digesting
 from alerts.route import build_notifiers
 from bearometer.alert import Alert
@@ -27,8 +28,6 @@ from storage.posts import PostStore, StoredCounts
 __all__ = ["Published", "ReplaySummary", "Watcher", "publish_source", "replay_through", "show_reading", "summarise"]
 
 LONGEST_WINDOW = timedelta(days=1)
-TICK = timedelta(minutes=5)
-"""Event time is looked at in steps of this (`alerts.monitor`)."""
 
 _LOOK_SECONDS = 0.1
 _STALLED_SECONDS = 120.0

@@ -19,6 +19,7 @@ import orjson
 from bearometer.clock import Clock
 from bearometer.errors import Failed, Reason, Rejected
 from bearometer.settings import IngestSettings
+from bearometer.signing import read_signing_key
 from bearometer.source_base import reveal
 from bearometer.stream_source_settings import WebhookSourceSettings
 from ingest.json_post import read_post
@@ -26,7 +27,7 @@ from ingest.normalise import normalise
 from ingest.source import RawPost, Unreadable
 from ingest.wanted import with_symbols
 from ingest.webhook_server import Reply, WebhookServer, is_listening
-from ingest.webhook_signature import BadSignature, Replayed, SignatureCheck, read_key
+from ingest.webhook_signature import BadSignature, Replayed, SignatureCheck
 
 __all__ = ["WebhookSource"]
 
@@ -70,10 +71,10 @@ class WebhookSource:
         self._clock = clock
         self._once = once
         setting = f"ingest.sources.{settings.name}"
-        keys = [read_key(reveal(settings.secret, f"{setting}.secret"), f"{setting}.secret")]
+        keys = [read_signing_key(reveal(settings.secret, f"{setting}.secret"), f"{setting}.secret")]
         if settings.previous_secret is not None:
             name = f"{setting}.previous_secret"
-            keys.append(read_key(reveal(settings.previous_secret, name), name))
+            keys.append(read_signing_key(reveal(settings.previous_secret, name), name))
         self._check = SignatureCheck(keys, settings.tolerance_seconds)
         self._run = secrets.token_hex(8)
         self._waiting: queue.Queue[_Batch] = queue.Queue(_WAITING_REQUESTS)

@@ -4,18 +4,15 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 our own webhook, so that one Bearometer can feed another.
 """
 
-import base64
-import binascii
 import hmac
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bearometer.errors import Misconfigured
+from bearometer.signing import sign
 
-__all__ = ["BadSignature", "Replayed", "SignatureCheck", "read_key"]
+__all__ = ["BadSignature", "Replayed", "SignatureCheck"]
 
-_LEAST_KEY_BYTES = 24
 _MAX_ID_CHARS = 256
 _MAX_SIGNATURES = 8
 _REMEMBERED = 100_000
@@ -27,22 +24,6 @@ class BadSignature(Exception):
 
 class Replayed(Exception):
     """Raised when the very same request came before: whoever sends it again has only overheard it."""
-
-
-def read_key(secret: str, setting: str) -> bytes:
-    """The key of a secret, `whsec_` and base64; Misconfigured, naming the setting, for anything else."""
-    text = secret.strip()
-    try:
-        key = base64.b64decode(text.removeprefix("whsec_"), validate=True) if text.startswith("whsec_") else b""
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) < _LEAST_KEY_BYTES:
-        message = (
-            f"`{setting}` is not a signing secret; it must be whsec_ and {_LEAST_KEY_BYTES} bytes or more in base64:"
-            ' echo "whsec_$(openssl rand -base64 32)"'
-        )
-        raise Misconfigured(message)
-    return key
 
 
 class SignatureCheck:
@@ -70,11 +51,10 @@ class SignatureCheck:
         if abs(now.timestamp() - seconds) > self._tolerance:
             message = f"webhook-timestamp is more than {self._tolerance:g} s off"
             raise BadSignature(message)
-        signed = f"{identity}.{seconds}.".encode() + body
-        expected = [base64.b64encode(hmac.digest(key, signed, "sha256")) for key in self._keys]
+        expected = [sign(key, identity, seconds, body).encode() for key in self._keys]
         given = (headers.get("webhook-signature") or "").encode("utf-8", "replace").split()[:_MAX_SIGNATURES]
         # Every pair is compared, so that the time taken tells nothing of which one fits.
-        fits = [hmac.compare_digest(b"v1," + known, each) for known in expected for each in given]
+        fits = [hmac.compare_digest(known, each) for known in expected for each in given]
         if not any(fits):
             message = "webhook-signature fits none of the secrets"
             raise BadSignature(message)

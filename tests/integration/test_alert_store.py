@@ -1,29 +1,14 @@
 """Alerts and what is committed with them, against a real Postgres."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine
 
 from bearometer.alert import AlertState
 from storage.alerts import AlertStore
 from storage.lease import EvaluatorLease
 from tests.stored_alerts import EVERYBODY, HOUR, YEAR, alert, delivery, rich_alert
 from tests.stored_samples import NOON
-
-
-@pytest.fixture
-def store(engine: Engine) -> AlertStore:
-    return AlertStore(engine)
-
-
-@pytest.fixture
-def lease(store: AlertStore) -> Iterator[EvaluatorLease]:
-    lease = store.acquire_lease()
-    assert lease is not None
-    yield lease
-    lease.release()
 
 
 def test_an_alert_comes_back_exactly_as_it_was_given(store: AlertStore, lease: EvaluatorLease) -> None:

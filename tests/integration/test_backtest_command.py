@@ -1,14 +1,11 @@
 """`bearometer backtest`, as a person runs it."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import typer
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
 
 from bearometer.commands.backtest import register
 from bearometer.errors import Failed, Misconfigured
@@ -16,9 +13,9 @@ from bearometer.mention import Scored
 from bearometer.post import MARKET, topic_key
 from storage.history import find_post, read_history
 from storage.posts import PostStore
+from tests.command_line import Run, command_on
 from tests.stored_samples import BAD, CALM, scored
 
-Run = Callable[..., Result]
 START = datetime(2024, 3, 1, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 CRASH = START + 10 * DAY + 14 * HOUR
@@ -27,19 +24,7 @@ PERIOD = ("--from", "2024-03-05", "--to", "2024-03-20")
 
 @pytest.fixture
 def run(database_url: str) -> Run:
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    register(app)
-
-    def run(*arguments: object) -> Result:
-        result = CliRunner(env={"BEAROMETER_POSTGRES__URL": database_url}).invoke(
-            app, ["backtest", *map(str, arguments)]
-        )
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return run
+    return command_on(database_url, register, "backtest")
 
 
 def said(id_: str, at: datetime, symbol: str = "ACME", *, bad: bool = False, text: str = "ACME as usual") -> Scored:

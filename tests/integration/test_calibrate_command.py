@@ -1,22 +1,19 @@
 """`bearometer calibrate`, as a person runs it."""
 
 import random
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import typer
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
 
 from alerts.simulate import Stream
 from bearometer.commands.calibrate import register
 from bearometer.errors import Failed, Misconfigured
 from storage.posts import PostStore
+from tests.command_line import Run, command_on
 from tests.stored_samples import BAD, CALM, scored
 
-Run = Callable[..., Result]
 START = datetime(2024, 3, 1, tzinfo=UTC)
 PERIOD = ("--from", "2024-03-01", "--to", "2024-03-21")
 SYMBOLS = ("ACME", "BOLT", "CORE", "DUNE", "ELSE", "FERN")
@@ -26,19 +23,7 @@ FIELDS = 8
 
 @pytest.fixture
 def run(database_url: str) -> Run:
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    register(app)
-
-    def run(*arguments: object) -> Result:
-        result = CliRunner(env={"BEAROMETER_POSTGRES__URL": database_url}).invoke(
-            app, ["calibrate", *map(str, arguments)]
-        )
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return run
+    return command_on(database_url, register, "calibrate")
 
 
 @pytest.fixture

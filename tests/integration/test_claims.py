@@ -1,6 +1,5 @@
 """Messages that are due, claimed by one sender at a time, against a real Postgres."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,19 +11,6 @@ from storage.alerts import AlertStore
 from storage.lease import EvaluatorLease
 from tests.stored_alerts import EVERYBODY, HOUR, alert, delivery
 from tests.stored_samples import NOON
-
-
-@pytest.fixture
-def store(engine: Engine) -> AlertStore:
-    return AlertStore(engine)
-
-
-@pytest.fixture
-def lease(store: AlertStore) -> Iterator[EvaluatorLease]:
-    lease = store.acquire_lease()
-    assert lease is not None
-    yield lease
-    lease.release()
 
 
 def test_a_claimed_delivery_is_nobody_elses(store: AlertStore, lease: EvaluatorLease) -> None:

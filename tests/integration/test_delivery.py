@@ -17,8 +17,6 @@ import trustme
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
-from alerts.deliver import run_delivery
-from alerts.route import build_notifiers
 from alerts.worker import run_alerts
 from bearometer.alert import Delivery, NotificationReason
 from bearometer.clock import SystemClock
@@ -29,15 +27,11 @@ from storage.alerts import AlertStore
 from storage.database import connect
 from storage.posts import PostStore
 from tests.conditions import WaitUntil
+from tests.delivering import delivering
 from tests.receivers import Answer, SlackReceiver, SmtpReceiver
 from tests.sample_alerts import HOSTILE_TEXTS, make_alert, make_delivery, make_post, make_resolved
 
 ALERTS = AlertSettings(poll_seconds=0.02, max_backoff_seconds=2, max_attempts=5)
-
-
-@pytest.fixture
-def store(engine: Engine) -> AlertStore:
-    return AlertStore(engine)
 
 
 def queue(store: AlertStore, deliveries: Sequence[Delivery]) -> None:
@@ -52,22 +46,6 @@ def outcomes(engine: Engine) -> dict[str, tuple[str, int, str | None]]:
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT id, status, attempts, last_error FROM deliveries")).all()
     return {row.id: (row.status, row.attempts, row.last_error) for row in rows}
-
-
-@contextmanager
-def delivering(store: AlertStore, settings: Settings, workers: int = 1) -> Iterator[None]:
-    notifiers = {notifier.name: notifier for notifier in build_notifiers(settings)}
-    stop = threading.Event()
-    with ThreadPoolExecutor(workers) as threads:
-        loops = [
-            threads.submit(run_delivery, store, notifiers, settings.alerts, SystemClock(), stop) for _ in range(workers)
-        ]
-        try:
-            yield
-        finally:
-            stop.set()
-            for loop in loops:
-                loop.result(timeout=20)
 
 
 def slack_settings(slack: SlackReceiver) -> SlackSettings:

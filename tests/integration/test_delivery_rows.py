@@ -1,9 +1,7 @@
 """What is kept of messages: caps, who was told, and those that were given up, against a real Postgres."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
 from sqlalchemy import Engine, text
 
 from bearometer.alert import Acknowledgement, AlertState, NotificationReason
@@ -11,19 +9,6 @@ from storage.alerts import AlertStore
 from storage.lease import EvaluatorLease
 from tests.stored_alerts import EVERYBODY, HOUR, YEAR, alert, delivery
 from tests.stored_samples import NOON
-
-
-@pytest.fixture
-def store(engine: Engine) -> AlertStore:
-    return AlertStore(engine)
-
-
-@pytest.fixture
-def lease(store: AlertStore) -> Iterator[EvaluatorLease]:
-    lease = store.acquire_lease()
-    assert lease is not None
-    yield lease
-    lease.release()
 
 
 def test_what_a_cap_drops_is_not_sent_and_the_next_message_says_how_many(

@@ -3,34 +3,24 @@
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import Engine, text
 
-from alerts.deliver import run_delivery
-from alerts.route import build_notifiers
 from bearometer.alert import Delivery, NotificationReason, Severity
-from bearometer.clock import SystemClock
 from bearometer.settings import AlertSettings, EmailSettings, Settings
 from storage.alerts import AlertStore
 from tests.conditions import WaitUntil
+from tests.delivering import delivering
 from tests.receivers import SmtpReceiver
 from tests.sample_alerts import make_alert, make_delivery, make_resolved
 
 BOX = "email:risk@example.com"
 HOUR = timedelta(hours=1)
 ALERTS = AlertSettings(poll_seconds=0.02, max_backoff_seconds=1)
-
-
-@pytest.fixture
-def store(engine: Engine) -> AlertStore:
-    return AlertStore(engine)
 
 
 def told(
@@ -182,22 +172,6 @@ def test_a_digest_whose_sender_dies_before_it_is_marked_is_told_again_whole(stor
         raise Died
     assert statuses(engine) == [("AAA", "waiting", 0), ("BBB", "waiting", 0)]
     assert collected(store, later) == ["AAA", "BBB"]
-
-
-@contextmanager
-def delivering(store: AlertStore, settings: Settings, workers: int) -> Iterator[None]:
-    notifiers = {notifier.name: notifier for notifier in build_notifiers(settings)}
-    stop = threading.Event()
-    with ThreadPoolExecutor(workers) as threads:
-        loops = [
-            threads.submit(run_delivery, store, notifiers, settings.alerts, SystemClock(), stop) for _ in range(workers)
-        ]
-        try:
-            yield
-        finally:
-            stop.set()
-            for loop in loops:
-                loop.result(timeout=20)
 
 
 def mail_settings(server: SmtpReceiver, boxes: Sequence[str] = ("risk@example.com",)) -> EmailSettings:

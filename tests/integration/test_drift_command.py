@@ -5,14 +5,12 @@ import itertools
 import json
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import typer
 from sqlalchemy import Engine, text
-from typer.testing import CliRunner, Result
 
 from bearometer.commands.drift import register
 from bearometer.errors import Failed, Misconfigured
@@ -20,9 +18,9 @@ from bearometer.mention import Sentiment
 from model.load import SHIPPED_WEIGHTS
 from storage.models import ModelStore
 from storage.posts import PostStore
+from tests.command_line import Run, command_on
 from tests.stored_samples import scored
 
-Run = Callable[..., Result]
 NAMES = (
     "Quillmark",
     "Tern Aviation",
@@ -46,17 +44,7 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(database_url: str) -> Run:
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    register(app)
-
-    def run(*arguments: object) -> Result:
-        result = CliRunner(env={"BEAROMETER_POSTGRES__URL": database_url}).invoke(app, ["drift", *map(str, arguments)])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return run
+    return command_on(database_url, register, "drift")
 
 
 def store(engine: Engine, texts: Sequence[str], sentiments: Sequence[Sentiment], model: str = "test-1") -> None:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -17,20 +16,6 @@ from storage.lease import EvaluatorLease
 from tests.conditions import WaitUntil
 from tests.stored_alerts import EVERYBODY, HOUR, alert, delivery
 from tests.stored_samples import NOON
-
-
-@pytest.fixture
-def store(engine: Engine) -> AlertStore:
-    return AlertStore(engine)
-
-
-@pytest.fixture
-def lease(store: AlertStore) -> Iterator[EvaluatorLease]:
-    lease = store.acquire_lease()
-    assert lease is not None
-    yield lease
-    lease.release()
-
 
 KILLED = """
 import os, signal, sys

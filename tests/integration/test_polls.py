@@ -1,6 +1,5 @@
 """What the evaluator reads: each mention once, and the watermark, against a real Postgres."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -9,7 +8,6 @@ from sqlalchemy import Engine, text
 
 from bearometer.mention import Mention, SeenMention
 from bearometer.progress import Progress
-from storage.alerts import AlertStore
 from storage.lease import EvaluatorLease
 from storage.posts import PostStore
 from tests.stored_alerts import HOUR, YEAR
@@ -32,19 +30,6 @@ def polled(lease: EvaluatorLease, *, whole_posts: bool = False) -> list[SeenMent
 @pytest.fixture
 def posts(engine: Engine) -> PostStore:
     return PostStore(engine)
-
-
-@pytest.fixture
-def store(engine: Engine) -> AlertStore:
-    return AlertStore(engine)
-
-
-@pytest.fixture
-def lease(store: AlertStore) -> Iterator[EvaluatorLease]:
-    lease = store.acquire_lease()
-    assert lease is not None
-    yield lease
-    lease.release()
 
 
 def test_the_first_poll_gives_the_past_and_each_later_one_what_is_new(posts: PostStore, lease: EvaluatorLease) -> None:

@@ -1,10 +1,8 @@
 """What people say to the evaluator, against a real Postgres."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine
 
 from bearometer.alert import Silence
 from bearometer.errors import Failed
@@ -12,19 +10,6 @@ from storage.alerts import AlertStore
 from storage.lease import EvaluatorLease
 from tests.stored_alerts import HOUR, YEAR, alert, delivery
 from tests.stored_samples import NOON
-
-
-@pytest.fixture
-def store(engine: Engine) -> AlertStore:
-    return AlertStore(engine)
-
-
-@pytest.fixture
-def lease(store: AlertStore) -> Iterator[EvaluatorLease]:
-    lease = store.acquire_lease()
-    assert lease is not None
-    yield lease
-    lease.release()
 
 
 def test_what_people_ask_for_waits_in_order_until_a_commit_has_applied_it(

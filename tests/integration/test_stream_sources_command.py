@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import Engine
 from websockets.sync.server import ServerConnection
 
-from alerts.webhook import sign
 from bearometer.errors import Failed
 from bearometer.settings import Settings
+from bearometer.signing import sign
 from storage.sources import SourceStore
 from tests.conditions import wait_until
 from tests.conftest import Topics

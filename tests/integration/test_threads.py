@@ -3,22 +3,16 @@
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine
 
-from alerts.deliver import run_delivery
-from alerts.route import build_notifiers
 from bearometer.alert import Delivery, NotificationReason
-from bearometer.clock import SystemClock
 from bearometer.settings import AlertSettings, EmailSettings, Settings
 from storage.alerts import AlertStore
 from tests.conditions import WaitUntil
+from tests.delivering import delivering
 from tests.receivers import SmtpReceiver
 from tests.sample_alerts import make_alert, make_delivery, make_resolved
 from tests.slack_api import BOT_TOKEN, SlackServer
@@ -45,19 +39,6 @@ def queue(store: AlertStore, deliveries: list[Delivery]) -> None:
     assert lease is not None
     lease.commit(datetime.now(UTC), [deliveries[-1].alert], deliveries)
     lease.release()
-
-
-@contextmanager
-def delivering(store: AlertStore, settings: Settings) -> Iterator[None]:
-    notifiers = {notifier.name: notifier for notifier in build_notifiers(settings)}
-    stop = threading.Event()
-    with ThreadPoolExecutor(1) as threads:
-        loop = threads.submit(run_delivery, store, notifiers, settings.alerts, SystemClock(), stop)
-        try:
-            yield
-        finally:
-            stop.set()
-            loop.result(timeout=20)
 
 
 def test_an_alert_is_one_message_of_slacks_that_ends_as_over(store: AlertStore, wait_until: WaitUntil) -> None:

@@ -17,10 +17,11 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from alerts.webhook import WebhookNotifier, sign
+from alerts.webhook import WebhookNotifier
 from bearometer.clock import ManualClock
 from bearometer.errors import Failed, Misconfigured, Reason
 from bearometer.settings import AlertSettings, IngestSettings, WebhookSettings
+from bearometer.signing import sign
 from bearometer.stream_source_settings import WebhookSourceSettings
 from ingest.normalise import normalise
 from ingest.source import RawPost, Unreadable

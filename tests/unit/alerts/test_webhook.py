@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from alerts.message import compose
-from alerts.webhook import MAX_OTHERS, WebhookNotifier, message_id, read_secret, render_webhook, sign
+from alerts.webhook import MAX_OTHERS, WebhookNotifier, message_id, render_webhook
 from bearometer.alert import Acknowledgement, NotificationReason
 from bearometer.clock import ManualClock
 from bearometer.errors import Failed, Misconfigured, Transient
 from bearometer.settings import AlertSettings, WebhookSettings
+from bearometer.signing import read_signing_key, sign
 from tests.receivers import Answer
 from tests.sample_alerts import START, hostile_text, make_alert, make_delivery, make_post, make_resolved
 from tests.vendor_receivers import SECRET, WebhookReceiver
@@ -33,7 +34,7 @@ def notifier(url: str, *, clock: ManualClock | None = None, **changes: Any) -> W
 
 def test_the_signature_is_that_of_the_specification() -> None:
     # The vector of https://github.com/standard-webhooks/standard-webhooks, libraries/python/tests.
-    key = read_secret(SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), "x")
+    key = read_signing_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "x")
     body = b'{"test": 2432232314}'
     expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert sign(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body) == expected
@@ -75,7 +76,7 @@ def test_the_check_in_the_document_works() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
     names: dict[str, Any] = {}
     exec(code, names)
-    body, key = b'{"version": 1}', read_secret(SecretStr(SECRET), "x")
+    body, key = b'{"version": 1}', read_signing_key(SECRET, "x")
     headers = {
         "webhook-id": "msg_1",
         "webhook-timestamp": "1000",
