@@ -1,15 +1,18 @@
 """What is said of one symbol as distinct counts per bin, a bin being five minutes of event time.
 
 The counts must add up, so that the bins of an hour are the hour's count and those of a day the day's. So an author
-speaks once a day and a text is said once a day:
+speaks once a day and a story is told once a day:
 
-    an author's first post of the author's day counts, unless another author's first post said the same text before,
-    on the text's day
+    an author's first post of the author's day counts, unless another author's first post told the same story before,
+    on the story's day
 
-These days are of 24 hours and begin at a time of their own for each author and each text, by their hash: with one
+These days are of 24 hours and begin at a time of their own for each author and each story, by their hash: with one
 midnight for all, everybody would begin to count again at once. Posts that speak badly and the others are counted
 apart, so that who was neutral in the morning can speak badly in the afternoon. A window of 24 hours so holds an author
-or a text at most twice, whatever a flood repeats, and mostly once.
+or a story at most twice, whatever a flood repeats, and mostly once.
+
+A story lives for `stories.hours` around its first post; what tells the same later is another story, with days of its
+own. So what goes on for days without an end counts once or twice a day, and at most three times in 24 hours.
 
 The counts follow from the mentions that are known, in order of event time and, at the same moment, of the post's key;
 the order in which they became known does not matter.
@@ -42,8 +45,8 @@ BIN = 300_000_000
 TICK = timedelta(microseconds=BIN)
 BINS_A_DAY = 288
 LOOK_BACK = 2 * BINS_A_DAY
-"""A counter that has read the mentions of this many bins counts the next ones as if it had read all: whether a text is
-new depends on a day, and whether its first author had spoken before on the day before."""
+"""A counter that has read the mentions of this many bins counts the next ones as if it had read all: whether a story
+is new depends on a day, and whether its first author had spoken before on the day before."""
 
 _DAY = BIN * BINS_A_DAY
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,7 +60,7 @@ class Said(NamedTuple):
     """Microseconds since 1970."""
     post: int
     author: int
-    text: int
+    story: int
     source: int
     """An even number, or that number and one when the mention is negative."""
 
@@ -82,7 +85,8 @@ def said_of(mention: SeenMention) -> Said:
     post = _key(f"post {mention.post_id}")
     author = post if mention.author is None else _key(f"author {mention.author}")
     source = (_key(f"source {mention.source}") & ~1) | mention.negative
-    return Said(at, post, author, _key(f"text {mention.fingerprint}"), source)
+    # Called a text, as it was before there were stories: an upgrade moves nobody's days.
+    return Said(at, post, author, _key(f"text {mention.story}"), source)
 
 
 def bin_of(at: datetime) -> int:
@@ -103,12 +107,12 @@ def _key(name: str) -> int:
 class DistinctCounter:
     """Counts the mentions of one symbol that it is given in order, each once."""
 
-    __slots__ = ("_said", "_spoken")
+    __slots__ = ("_spoken", "_told")
 
     def __init__(self) -> None:
         self._spoken: tuple[dict[int, int], dict[int, int]] = ({}, {})
         """Author to the last of its days that was counted; of posts that are not negative, and of those that are."""
-        self._said: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self._told: tuple[dict[int, int], dict[int, int]] = ({}, {})
 
     def count(self, mentions: Iterable[Said]) -> list[Count]:
         """The bins in which something counts, ascending.
@@ -118,20 +122,20 @@ class DistinctCounter:
         counts: list[Count] = []
         bin = negatives = posts = 0
         today = 0
-        for at, _, author, text, source in mentions:
+        for at, _, author, story, source in mentions:
             if at // _DAY != today:
                 today = at // _DAY
                 self.forget(at // BIN)
             negative = source & 1
-            spoken, said = self._spoken[negative], self._said[negative]
+            spoken, told = self._spoken[negative], self._told[negative]
             day = (at + author % _DAY) // _DAY
             if spoken.get(author) == day:
                 continue
             spoken[author] = day
-            day = (at + text % _DAY) // _DAY
-            if said.get(text) == day:
+            day = (at + story % _DAY) // _DAY
+            if told.get(story) == day:
                 continue
-            said[text] = day
+            told[story] = day
             if at // BIN != bin:
                 if posts:
                     counts.append(Count(bin, negatives, posts))
@@ -145,7 +149,7 @@ class DistinctCounter:
     def forget(self, bin: int) -> None:
         """Let go of what cannot matter to mentions of this bin and later."""
         day = bin // BINS_A_DAY - 1
-        for known in (*self._spoken, *self._said):
+        for known in (*self._spoken, *self._told):
             for key in [key for key, last in known.items() if last < day]:
                 del known[key]
 

@@ -1,8 +1,8 @@
 """Does a rule keep its budget on a history from which everything real was taken away?
 
 What is left of the history: each symbol has as many distinct mentions as it had, as many of them negative, each at its
-own time of day. What goes: who said it, that texts were repeated, and the day, which is drawn anew for each mention by
-itself, so that no burst, no busy week and no bad day of a symbol is left. Every alert on that is a false one.
+own time of day. What goes: who said it, that many told one story, and the day, which is drawn anew for each mention
+by itself, so that no burst, no busy week and no bad day of a symbol is left. Every alert on that is a false one.
 
 Days are drawn all alike (HOURS), which leaves Poisson counts with a daily rhythm; or each the likelier the more was
 said of the others on it (DAYS), which leaves weekends and the market's busy days, and is the harder test. That a
@@ -101,7 +101,7 @@ def find_distinct(mentions: Iterable[SeenMention]) -> list[SeenMention]:
 
 
 def shuffle(distinct: Sequence[SeenMention], period: Period, seed: int, keep: Keep = Keep.HOURS) -> list[SeenMention]:
-    """The distinct mentions of the period on other days of it, in order of time; each is an author and a text.
+    """The distinct mentions of the period on other days of it, in order of time; each is an author and a story.
 
     The same for the same seed and order. A last day that is not whole gets only what falls before its end.
     """
@@ -121,7 +121,7 @@ def shuffle(distinct: Sequence[SeenMention], period: Period, seed: int, keep: Ke
             cumulative[mention.symbol] = list(accumulate(1 + other for other in others))
         (day,) = source.choices(range(possible), cum_weights=cumulative[mention.symbol][:possible])
         at = period.start + day * DAY + time
-        moved.append(replace(mention, published_at=at, author=None, fingerprint=mention.post_id))
+        moved.append(replace(mention, published_at=at, author=None, story=mention.post_id))
     return sorted(moved, key=lambda mention: (mention.published_at, mention.post_id))
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
 
-from alerts.fusion import DULLEST, LOG_NEWS, MOST_A_YEAR, Fusion
+from alerts.fusion import DULLEST, FUSED, FUSED_SHARES, LOG_NEWS, MOST_A_YEAR, Fusion
 from alerts.past import FIRST_DAY, KEPT, LENGTHS, CountPast, SharePast
 from alerts.rhythm import BINS_AN_HOUR, Rhythm
 from alerts.rules import SCALES
@@ -213,7 +213,7 @@ class _Counted:
         self.measure = measure
         self._pasts = tuple(CountPast(bins, per_day, shape) for bins in LENGTHS)
         self._rhythm = Rhythm()
-        self._fusion = Fusion(first_bin)
+        self._fusion = Fusion(first_bin, FUSED)
 
     def expected(self, bin: int, place: int) -> tuple[float, float]:
         past = self._pasts[place]
@@ -274,7 +274,7 @@ class _Share:
 
     def __init__(self, first_bin: int, share: float, weight: float) -> None:
         self._pasts = tuple(SharePast(bins, share, weight) for bins in LENGTHS)
-        self._fusion = Fusion(first_bin)
+        self._fusion = Fusion(first_bin, FUSED_SHARES)
 
     def find(self, bin: int, places: tuple[int, ...], windows: Windows, is_warm: bool) -> Finding:
         surprises, found = [], []

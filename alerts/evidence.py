@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from alerts.repeats import choose_posts, fold
 from alerts.terms import find_new_terms
+from alerts.top_posts import choose_posts
 from bearometer.alert import Alert, ChartPoint, Evidence, Measure
 from bearometer.errors import Transient, Unavailable
 from bearometer.mention import WHOLE
@@ -18,7 +18,7 @@ __all__ = ["FindWords", "Stored", "Watching", "gather"]
 
 TOP_POSTS = 5
 NAMES = 5
-"""Sources, authors and topics that are kept."""
+"""Sources, authors, topics and reasons of spam that are kept."""
 
 FindWords = Callable[[str, str], tuple[str, ...]]
 """A text and a symbol to the words for which the text speaks badly of the symbol, the strongest first."""
@@ -59,9 +59,8 @@ def gather(stored: Stored, watching: Watching, alert: Alert, find_words: FindWor
 
 
 def _evidence(said: Said, symbol: str, chart: tuple[ChartPoint, ...], find_words: FindWords | None) -> Evidence:
-    stories = fold(said.texts)
-    terms = find_new_terms([story.first.text for story in stories], said.past, said.elsewhere, symbol)
-    posts = choose_posts(stories, TOP_POSTS, [new.term for new in terms])
+    terms = find_new_terms([post.text for post in said.firsts], said.past, said.elsewhere, symbol)
+    posts = choose_posts(said.firsts, TOP_POSTS, [new.term for new in terms])
     if posts and find_words is not None:
         words = find_words(posts[0].text, symbol if is_symbol(symbol) else WHOLE)
         posts = (replace(posts[0], words=words), *posts[1:])
@@ -74,4 +73,7 @@ def _evidence(said: Said, symbol: str, chart: tuple[ChartPoint, ...], find_words
         authors=said.authors[:NAMES],
         topics=said.topics[:NAMES],
         new_terms=terms,
+        stories=said.stories,
+        spam=said.spam,
+        spam_reasons=said.spam_reasons[:NAMES],
     )

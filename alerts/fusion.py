@@ -5,12 +5,12 @@ single one, and chance seldom does that. The mean is calibrated once more, on th
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from alerts.past import FIRST_DAY, LENGTHS
 from alerts.tail import Tail
 
-__all__ = ["DULLEST", "LOG_NEWS", "MOST_A_YEAR", "Fusion"]
+__all__ = ["DULLEST", "FUSED", "FUSED_SHARES", "LOG_NEWS", "MOST_A_YEAR", "Fusion"]
 
 WEEKS_A_YEAR = 365.25 / 7
 NEWS = 3.5
@@ -23,8 +23,10 @@ to 40 the false alarms of `alerts.simulate` and NAB's score hardly move."""
 DULLEST = -1.0
 """A length of window that is not strange at all takes this much from the mean of the logarithms, and not more."""
 FUSED = {1: (NEWS, 1.0), 2: (2.3, 0.85), 3: (1.5, 0.75), 4: (1.5, 0.68)}
-"""By the number of lengths: bursts a week whose mean logarithm is over 0, and the mean height of their peaks, on
+"""Of counts, by the number of lengths: bursts a week whose mean logarithm is over 0, and their peaks' mean height, on
 simulated streams of 2 posts a day to 50 a minute. A mean of several is less often high than a single one."""
+FUSED_SHARES = {1: (0.8, 2.0), 2: (1.0, 0.8), 3: (0.8, 0.5), 4: (0.5, 0.45)}
+"""The same of shares, which are bounded: their windows are less often strange."""
 FUSED_WEIGHT = 40.0
 """Bursts that this weighs against the symbol's own. A symbol with much real news should not grow deaf to it soon."""
 MOST_A_YEAR = 365.25 * FIRST_DAY
@@ -34,10 +36,12 @@ MOST_A_YEAR = 365.25 * FIRST_DAY
 class Fusion:
     """From the surprises at several lengths to bursts a year."""
 
-    __slots__ = ("_first", "_fused", "_tails")
+    __slots__ = ("_expected", "_first", "_fused", "_tails")
 
-    def __init__(self, first_bin: int) -> None:
+    def __init__(self, first_bin: int, expected: Mapping[int, tuple[float, float]]) -> None:
+        """`expected` is FUSED or FUSED_SHARES."""
         self._first = first_bin
+        self._expected = expected
         self._tails = tuple(Tail(first_bin, NEWS, NEWS_WEIGHT) for _ in LENGTHS)
         self._fused: dict[tuple[int, ...], Tail] = {}
 
@@ -49,7 +53,7 @@ class Fusion:
             if surprise > 0:
                 height = LOG_NEWS - self._tails[place].look(bin, surprise, teaches=teaches)
             total += max(DULLEST, height)
-        per_week, steepness = FUSED[len(places)]
+        per_week, steepness = self._expected[len(places)]
         height = total / len(places) / steepness
         if height > 0:
             if places not in self._fused:

@@ -14,7 +14,7 @@ __all__ = [
     "expected",
     "headline",
     "name_of",
-    "one_text",
+    "one_story",
     "problem",
     "rareness",
     "seen",
@@ -33,7 +33,7 @@ MAX_NAMES = 5
 MAX_OTHERS = 20
 LEAST_COPIES = 3
 LEAST_COPIED_SHARE = 1 / 3
-"""From here on it is said that many of the posts are one text."""
+"""From here on it is said that many of the posts tell one story."""
 
 
 def headline(delivery: Delivery) -> str:
@@ -109,18 +109,22 @@ def problem(alert: Alert) -> str:
     return plain(known or "", MAX_PROBLEM_CHARS)
 
 
-def one_text(alert: Alert) -> str:
-    """Said plainly where many of the posts are one text, by how many; empty where they are not."""
+def one_story(alert: Alert) -> str:
+    """Said plainly where many of the posts tell one story, how many and by whom; empty where they do not."""
     evidence = alert.evidence
     if evidence is None or not evidence.mentions:
         return ""
-    copies = min(evidence.mentions, 1 + max((post.repeats for post in evidence.top_posts), default=0))
-    if copies < LEAST_COPIES or copies < LEAST_COPIED_SHARE * evidence.mentions:
+    most = max(evidence.top_posts, key=lambda post: post.repeats, default=None)
+    copies = min(evidence.mentions, 1 + (most.repeats if most else 0))
+    if most is None or copies < LEAST_COPIES or copies < LEAST_COPIED_SHARE * evidence.mentions:
         return ""
-    # Nobody counts who said the same; but where the busiest author has few posts, it cannot have been one.
+    number = f"all {copies:,}" if copies == evidence.mentions else f"{copies:,} of {evidence.mentions:,}"
+    if most.accounts is not None:
+        return f"{number} tell one story, by {count(most.accounts, 'account')}"
+    # An older version wrote it, of posts with one text, and did not count who said the same; but where the busiest
+    # author has few posts, it cannot have been one.
     busiest = max((posts for _, posts in evidence.authors), default=copies)
     who = " by many accounts" if busiest * 4 <= copies else ""
-    number = f"all {copies:,}" if copies == evidence.mentions else f"{copies:,} of {evidence.mentions:,}"
     return f"{number} are one text{who}"
 
 
@@ -165,7 +169,7 @@ def _story(alert: Alert, reason: NotificationReason) -> str:
     if reason is NotificationReason.ACKNOWLEDGED:
         who = plain(alert.acknowledged.who, MAX_PERSON_CHARS) if alert.acknowledged else ""
         return f"acknowledged by {who or 'somebody'}; {seen(peak)}"
-    copies = one_text(alert)
+    copies = one_story(alert)
     told = f"{seen(peak)}; {rareness(peak)}{f'; {copies}' if copies else ''}"
     if reason is NotificationReason.ESCALATED:
         return f"much worse, {told}"

@@ -16,7 +16,7 @@ from alerts.headline import (
     expected,
     headline,
     name_of,
-    one_text,
+    one_story,
     problem,
     rareness,
     told_in_one,
@@ -31,7 +31,9 @@ from alerts.wording import (
     length_of_time,
     odds,
     percent,
+    spam_left_out,
     sparkline,
+    stories_told,
     time_utc,
 )
 from bearometer.alert import (
@@ -165,14 +167,14 @@ def _what(delivery: Delivery) -> list[tuple[str, str]]:
         if spike.per_year is None
         else f"{rareness(spike)} for {name_of(alert.symbol)}"
     )
-    copies = one_text(alert)
+    spam = spam_left_out(alert.evidence.spam, alert.evidence.spam_reasons[:MAX_NAMES]) if alert.evidence else ""
     return [
         *facts,
         ("Worst window" if worst else "Window", f"{time_utc(spike.start)} to {time_utc(spike.end)}"),
         ("Seen", _all_seen(spike, alert.evidence)),
         ("Expected", f"{expected(spike)}{part}, from {past} own past"),
         ("Odds", rare[:1].upper() + rare[1:]),
-        *([("Repeats", copies)] if copies else []),
+        *((label, value) for label, value in (("Repeats", one_story(alert)), ("Left out", spam)) if value),
     ]
 
 
@@ -204,7 +206,7 @@ def _all_seen(spike: Spike, evidence: Evidence | None) -> str:
         if spike.posts is not None:
             shown += f", {percent(told / max(1, spike.posts))} of {count(spike.posts, 'post')}"
     if evidence and evidence.mentions and evidence.mentions > told:
-        shown += f"; {evidence.mentions:,} with repeats"
+        shown += f"; {stories_told(evidence.mentions, evidence.stories)}"
     return shown
 
 

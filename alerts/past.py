@@ -31,8 +31,8 @@ real bursts."""
 LEAST_SPREAD = 0.0005
 DOUBT = 5.0
 """The prior of the rate gives way: after so many posts it weighs half. Symbols differ by orders of magnitude."""
-SHARE_PRIOR_SPREAD = 0.05
-SHARE_LEAST_SPREAD = 0.001
+SHARE_PRIOR_SPREAD = 0.005
+SHARE_LEAST_SPREAD = 0.00001
 SHARE_WEIGHT = 200.0
 """How many pairs of posts in windows the prior of the share's spread weighs."""
 

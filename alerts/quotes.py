@@ -26,7 +26,7 @@ ROLES = {"first": "first seen"}
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A post as a message shows it; `byline` is why it is shown, author, source, followers, time and repeats."""
+    """A post as a message shows it; `byline` is why it is shown, by whom, when, and how far its story went."""
 
     text: str
     byline: str
@@ -49,7 +49,9 @@ def quote_post(post: TopPost) -> Quote:
         parts.append(count(post.followers, "follower"))
     parts.append(time_utc(post.published_at))
     if post.repeats > 0:
-        parts.append(f"said {post.repeats:,} more {'time' if post.repeats == 1 else 'times'}")
+        parts.append(_repeats(post))
+    if post.since is not None:
+        parts.append(f"told since {time_utc(post.since)}")
     parts.append(f"{post.negative:.0%} negative")
     text = plain(post.text, MAX_POST_CHARS) or "(no text)"
     words = [word for word in (plain(each, MAX_WORD_CHARS) for each in post.words[:MAX_WORDS]) if word]
@@ -66,6 +68,15 @@ def find_words(text: str, words: Sequence[str]) -> tuple[Span, ...]:
     """Every place where one of the words stands as a whole word, in order; of words that overlap the longest."""
     patterns = [_whole_word(word) for word in sorted(words, key=len, reverse=True)]
     return tuple(match.span() for match in re.finditer("|".join(patterns), text)) if patterns else ()
+
+
+def _repeats(post: TopPost) -> str:
+    """How often its story was told further, and by whom: `said 12 more times, by 9 accounts on 3 sources in all`."""
+    said = f"said {post.repeats:,} more {'time' if post.repeats == 1 else 'times'}"
+    if post.accounts is None:
+        return said
+    places = f" on {count(post.places, 'source')}" if post.places is not None and post.places > 1 else ""
+    return f"{said}, by {count(post.accounts, 'account')}{places} in all"
 
 
 def _whole_word(word: str) -> str:

@@ -32,12 +32,18 @@ def trial_delivery(notifier: str, now: datetime) -> Delivery:
                     author="bearometer",
                     followers=1234,
                     words=("made up", "test"),
+                    accounts=6,
+                    places=2,
                 ),
             ),
             chart=tuple(
                 ChartPoint(first + timedelta(hours=hour), count, 0.1 / 24) for hour, count in enumerate(counts)
             ),
             models=("no model, a test",),
+            mentions=24,
+            stories=15,
+            spam=4,
+            spam_reasons=(("promotion", 3), ("many-symbols", 1)),
         ),
     )
     return Delivery(

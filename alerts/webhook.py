@@ -6,7 +6,7 @@ from typing import Any
 
 from alerts.http import Poster, check_address, encode
 from alerts.message import Message, compose
-from bearometer.alert import Alert, Delivery, Spike
+from bearometer.alert import Alert, Delivery, Evidence, Spike
 from bearometer.clock import Clock
 from bearometer.errors import Misconfigured
 from bearometer.settings import AlertSettings, WebhookSettings
@@ -86,13 +86,29 @@ def render_webhook(delivery: Delivery, message: Message) -> dict[str, Any]:
                     "published_at": _time(post.published_at),
                     "negative": round(post.negative, 4),
                     "repeats": post.repeats,
+                    "accounts": post.accounts,
+                    "sources": post.places,
+                    "since": _time(post.since),
                 }
                 for quote, post in zip(message.quotes, alert.evidence.top_posts if alert.evidence else (), strict=False)
             ],
+            **_counts(alert.evidence),
             "others": [_alert(other) for other in delivery.others[:MAX_OTHERS]],
             "others_left_out": max(0, len(delivery.others) - MAX_OTHERS),
             "dropped": delivery.dropped,
         },
+    }
+
+
+def _counts(evidence: Evidence | None) -> dict[str, Any]:
+    """How many posts tell how many stories, and what was left out; null where that is not known."""
+    if evidence is None:
+        return {"mentions": None, "stories": None, "spam": None}
+    reasons = [{"code": plain(code, MAX_NAME_CHARS), "posts": posts} for code, posts in evidence.spam_reasons]
+    return {
+        "mentions": evidence.mentions,
+        "stories": evidence.stories,
+        "spam": {"posts": evidence.spam, "reasons": reasons},
     }
 
 

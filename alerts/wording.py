@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bearometer.alert import ChartPoint
+from bearometer.terminal import plain
 
 __all__ = [
     "bar_length",
@@ -18,7 +19,9 @@ __all__ = [
     "like_this",
     "odds",
     "percent",
+    "spam_left_out",
     "sparkline",
+    "stories_told",
     "time_utc",
 ]
 
@@ -29,10 +32,46 @@ LEAST_P_VALUE = 1e-300
 LEAST_PER_YEAR, MOST_PER_YEAR = 1e-3, 1e5
 """Nobody's past is known so well that rarer could be told from rarest."""
 
+MAX_CODE_CHARS = 40
+SPAM = {
+    "many-symbols": "too many symbols",
+    "promotion": "promotion",
+    "same-text": "identical text from many accounts",
+    "rate": "too many posts of one account",
+    "link-farm": "links beside strings of symbols",
+    "gibberish": "gibberish",
+}
+"""The codes of stream/spam.py in words. What else stands in a reason may come from a post, and is told to nobody."""
+
 
 def count(number: int, noun: str) -> str:
     """`1 post`, `2,300 posts`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def stories_told(posts: int, stories: int | None) -> str:
+    """`84 posts tell 31 stories`; where an older version did not count these, `84 with repeats`."""
+    if stories is None:
+        return f"{posts:,} with repeats"
+    told = "1 story" if stories == 1 else f"{stories:,} stories"
+    return f"{count(posts, 'post')} {'tells' if posts == 1 else 'tell'} {told}"
+
+
+def spam_left_out(posts: int, reasons: Sequence[tuple[str, int]]) -> str:
+    """`37 further posts were left out as spam: 30 promotion, 7 too many symbols`; empty where there were none.
+
+    `reasons` are codes with the numbers of their posts; what they do not account for is said to be of other reasons.
+    """
+    if posts < 1:
+        return ""
+    numbers: dict[str, int] = {}
+    for code, number in reasons:
+        words = SPAM.get(code) or plain(code, MAX_CODE_CHARS) or "no reason given"
+        numbers[words] = numbers.get(words, 0) + number
+    if rest := posts - sum(numbers.values()):
+        numbers["other reasons"] = rest
+    why = next(iter(numbers)) if len(numbers) == 1 else ", ".join(f"{n:,} {words}" for words, n in numbers.items())
+    return f"{count(posts, 'further post')} {'was' if posts == 1 else 'were'} left out as spam: {why}"
 
 
 def odds(p_value: float) -> str:

@@ -64,7 +64,7 @@ class Spike:
     start: datetime
     end: datetime
     negative: int
-    """Distinct negative mentions: a repeated text, and an author's second post, count once."""
+    """Distinct negative mentions: a story that many tell, and an author's second post, count once."""
     expected: float
     """How many the symbol's own past made us expect in a window of this length."""
     p_value: float
@@ -102,7 +102,7 @@ class NotificationReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TopPost:
-    """One of the distinct posts that speak for an alert."""
+    """One of the posts that speak for an alert: the first of the window that tells its story."""
 
     id: str
     text: str
@@ -110,7 +110,7 @@ class TopPost:
     negative: float
     """Probability that it speaks badly of the symbol."""
     repeats: int
-    """How many further posts in the window say the same."""
+    """How many further posts in the window tell the same story."""
     author: str | None = None
     followers: int | None = None
     url: str | None = None
@@ -119,6 +119,12 @@ class TopPost:
     source: str | None = None
     roles: tuple[str, ...] = ()
     """Why it is shown: `first`, `most shared`, `most negative`; empty where that was not asked."""
+    accounts: int | None = None
+    """Distinct authors of all these posts, this one counted; None in the evidence of older versions, as the next."""
+    places: int | None = None
+    """Distinct sources of all these posts."""
+    since: datetime | None = None
+    """When the story was told before the window, as far as is known; None where it began within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ class NewTerm:
 
     term: str
     seen: int
-    """Distinct texts of the window that have it."""
+    """Distinct stories of the window that have it."""
     expected: float
     """How many would, at the rate of the weeks before."""
 
@@ -162,6 +168,12 @@ class Evidence:
     new_terms: tuple[NewTerm, ...] = ()
     problem: str | None = None
     """What is wrong with the supply of posts, as far as is known: a source's last error, or what stands still."""
+    stories: int | None = None
+    """Distinct stories among `mentions`; None in the evidence of older versions."""
+    spam: int = 0
+    """Further posts in the window that were left out as spam."""
+    spam_reasons: tuple[tuple[str, int], ...] = ()
+    """Why, by the code of each one's first reason, the most first; only the first few."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from bearometer.commands import (
     export,
     forget,
     ingest,
+    inspect,
     label,
     link,
     models,
@@ -34,6 +35,7 @@ from bearometer.commands import (
     silences,
     sources,
     store,
+    stories,
     stream,
     train,
     up,
@@ -67,10 +69,12 @@ def build_cli() -> typer.Typer:
         notify,
         silences,
         store,
+        stories,
         forget,
         prune,
         score,
         link,
+        inspect,
         evaluate,
         explain,
         export,
@@ -92,7 +96,8 @@ def build_cli() -> typer.Typer:
 def main() -> None:
     """Run the command line; an error that Bearometer raised on purpose is one line and an exit code.
 
-    Exit codes: 0 done, 1 failed or a server is away, 2 wrong settings or usage, 3 drift was found, 130 interrupted.
+    Exit codes: 0 done, 1 failed or a server is away, 2 wrong settings or usage, 3 drift was found or two
+    texts are not one story, 130 interrupted.
     """
     try:
         build_cli()()

@@ -8,7 +8,7 @@ from typing import Literal
 
 from bearometer.post import Post
 
-__all__ = ["LABELS", "WHOLE", "Label", "Mention", "Scored", "SeenMention", "Sentiment", "likeliest"]
+__all__ = ["LABELS", "WHOLE", "Label", "Mention", "Scored", "SeenMention", "Sentiment", "Unscored", "likeliest"]
 
 Label = Literal["negative", "neutral", "positive"]
 LABELS: tuple[Label, ...] = ("negative", "neutral", "positive")
@@ -63,11 +63,27 @@ class Scored:
     """The version of the model, as `Classifier.version` gives it."""
     topics: Mapping[str, float] = field(default_factory=dict)
     """Topic to probability; empty when the model knows no topics."""
+    story: str = ""
+    """Which story the post tells (bearometer/story.py); empty for one that was stored before stories were told apart,
+    and then its fingerprint stands for the story."""
+    spam: tuple[str, ...] = ()
+    """Why it is spam, each reason as `code: words`; empty when it is none. Spam is stored, and counted nowhere."""
 
     @property
     def topic(self) -> str | None:
         """The likeliest topic, if the model knows topics."""
         return likeliest(self.topics)
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """A post that no model was asked about: it is stored, and counted nowhere."""
+
+    post: Post
+    because: str
+    """Why, as `code: words`."""
+    story: str = ""
+    spam: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +96,8 @@ class SeenMention:
     symbol: str
     post_id: str
     published_at: datetime
-    fingerprint: str
+    story: str
+    """The same for posts that tell the same."""
     author: str | None
     source: str
     negative: bool

@@ -5,11 +5,12 @@ file that `BEAROMETER_CONFIG` (or `--config`) names. Secrets are best given by e
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,8 +19,20 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bearometer.channel_settings import (
+    AppriseSettings,
+    DiscordSettings,
+    EmailSettings,
+    PagerDutySettings,
+    SlackSettings,
+    TeamsSettings,
+    TelegramSettings,
+    WebhookSettings,
+)
 from bearometer.errors import Misconfigured
+from bearometer.settings_group import Group
 from bearometer.source_settings import Sources
+from bearometer.spam_settings import SpamSettings
 
 __all__ = [
     "AlertSettings",
@@ -35,6 +48,7 @@ __all__ = [
     "RedisSettings",
     "Settings",
     "SlackSettings",
+    "SpamSettings",
     "StreamSettings",
     "TeamsSettings",
     "TelegramSettings",
@@ -43,11 +57,7 @@ __all__ = [
 ]
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class KafkaSettings(_Group):
+class KafkaSettings(Group):
     """Where the broker is, and the topics on it."""
 
     servers: str = Field("localhost:9092", description="host:port, several separated by commas")
@@ -71,7 +81,7 @@ class KafkaSettings(_Group):
         return self
 
 
-class PostgresSettings(_Group):
+class PostgresSettings(Group):
     """Where Postgres is."""
 
     url: SecretStr = Field(
@@ -83,7 +93,7 @@ class PostgresSettings(_Group):
     keep_days: int | None = Field(None, ge=7, le=3660, description="what `bearometer prune` keeps, without --keep")
 
 
-class RedisSettings(_Group):
+class RedisSettings(Group):
     """Where Redis is, and how long it keeps windows."""
 
     url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="redis://, rediss:// or unix://")
@@ -92,7 +102,7 @@ class RedisSettings(_Group):
     timeout_seconds: float = Field(10.0, gt=0)
 
 
-class FeedSettings(_Group):
+class FeedSettings(Group):
     """One RSS or Atom feed."""
 
     url: str
@@ -101,7 +111,7 @@ class FeedSettings(_Group):
     symbols: tuple[str, ...] = Field((), description="symbols that every post of this feed speaks of")
 
 
-class IngestSettings(_Group):
+class IngestSettings(Group):
     """How posts come in."""
 
     feeds: tuple[FeedSettings, ...] = ()
@@ -134,7 +144,7 @@ class IngestSettings(_Group):
         return key
 
 
-class StreamSettings(_Group):
+class StreamSettings(Group):
     """How posts are taken from the topic and classified."""
 
     group: str = Field("bearometer-stream", description="consumer group; workers of one group share the work")
@@ -145,9 +155,24 @@ class StreamSettings(_Group):
     max_dead_share: float = Field(0.5, gt=0, le=1, description="a greater share of dead letters stops the worker")
     report_seconds: float = Field(60.0, gt=0, description="how often lag and speed are logged")
     registry_seconds: float = Field(5.0, gt=0, description="how often a worker looks which model is active")
+    languages: tuple[str, ...] = Field(
+        ("en",), min_length=1, description="posts in others are stored without a score; `und` (nobody knows) is scored"
+    )
+    story_hours: float = Field(
+        24.0, gt=0, le=24, description="how far from a story's first post others that tell the same still belong to it"
+    )
+
+    @field_validator("languages")
+    @classmethod
+    def _languages_are_tags(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
+        for language in languages:
+            if not re.fullmatch("[a-z]{2,3}", language):
+                message = f"{language[:40]!r} is no language; it must be like en, of two or three small letters"
+                raise ValueError(message)
+        return languages
 
 
-class ModelSettings(_Group):
+class ModelSettings(Group):
     """The classifier."""
 
     path: Path | None = Field(
@@ -158,7 +183,7 @@ class ModelSettings(_Group):
     max_tokens: int = Field(128, ge=16, le=512)
 
 
-class AlertSettings(_Group):
+class AlertSettings(Group):
     """When people are told."""
 
     rules: Path | None = Field(None, description="a file of rules; one rule for all symbols when missing")
@@ -205,88 +230,6 @@ class AlertSettings(_Group):
     max_backoff_seconds: float = Field(600.0, gt=0)
 
 
-class SlackSettings(_Group):
-    """Slack, by a bot's token or by an incoming webhook; neither, no messages."""
-
-    webhook_url: SecretStr | None = None
-    bot_token: SecretStr | None = None
-    channel: str | None = Field(None, description="where the bot posts, best by its ID")
-    api_url: str = Field("https://slack.com/api/", description="another Web API, such as a gateway's")
-    timeout_seconds: float = Field(10.0, gt=0)
-
-
-class EmailSettings(_Group):
-    """A mail server; no host, no mail."""
-
-    host: str | None = None
-    port: int = Field(587, ge=1, le=65535)
-    security: Literal["starttls", "tls", "none"] = Field("starttls", description="`none` only on loopback")
-    ca_file: Path | None = Field(None, description="certificate authority, PEM, when not a public one")
-    username: str | None = None
-    password: SecretStr | None = None
-    sender: str = "bearometer@localhost"
-    recipients: tuple[str, ...] = ()
-    digest_minutes: float = Field(
-        0.0, ge=0, le=10_080, description="messages that are not urgent wait so long for others and are one mail; 0: no"
-    )
-    timeout_seconds: float = Field(20.0, gt=0)
-
-
-class PagerDutySettings(_Group):
-    """A service of PagerDuty; no routing key, no events."""
-
-    routing_key: SecretStr | None = Field(None, description="integration key of the service's Events API v2")
-    url: str = Field(
-        "https://events.pagerduty.com/v2/enqueue", description="in the EU: https://events.eu.pagerduty.com/v2/enqueue"
-    )
-    timeout_seconds: float = Field(10.0, gt=0)
-
-
-class TeamsSettings(_Group):
-    """A webhook of Microsoft Teams' Workflows; no webhook, no messages."""
-
-    webhook_url: SecretStr | None = Field(
-        None, description="address that Workflows shows for `Send webhook alerts to a channel`"
-    )
-    timeout_seconds: float = Field(10.0, gt=0)
-
-
-class DiscordSettings(_Group):
-    """A webhook of a Discord channel; no webhook, no messages."""
-
-    webhook_url: SecretStr | None = None
-    timeout_seconds: float = Field(10.0, gt=0)
-
-
-class TelegramSettings(_Group):
-    """A bot of Telegram and the chat that it writes to; no token, no messages."""
-
-    bot_token: SecretStr | None = Field(None, description="what @BotFather gave")
-    chat_id: str | None = Field(
-        None,
-        pattern=r"^(-?\d{1,20}|@[A-Za-z0-9_]{4,64})$",
-        description="number of the chat, or @name of a public channel",
-    )
-    url: str = Field("https://api.telegram.org", description="another one for a Bot API server of your own")
-    timeout_seconds: float = Field(10.0, gt=0)
-
-
-class WebhookSettings(_Group):
-    """A program of your own that gets signed JSON; no address, no messages. See docs/webhook.md."""
-
-    url: SecretStr | None = None
-    secret: SecretStr | None = Field(None, description="what signs: `whsec_` and 24 bytes or more in base64")
-    previous_secret: SecretStr | None = Field(None, description="signs as well, while the receiver changes over")
-    timeout_seconds: float = Field(10.0, gt=0)
-
-
-class AppriseSettings(_Group):
-    """A service that apprise knows; no address, no messages. Needs `pip install 'bearometer[apprise]'`."""
-
-    url: SecretStr | None = Field(None, description="one address as on appriseit.com, best with one target")
-    timeout_seconds: float = Field(30.0, gt=0)
-
-
 class Settings(BaseSettings):
     """Everything that can be set; see the groups."""
 
@@ -303,6 +246,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     ingest: IngestSettings = IngestSettings()
     stream: StreamSettings = StreamSettings()
+    spam: SpamSettings = SpamSettings()
     model: ModelSettings = ModelSettings()
     alerts: AlertSettings = AlertSettings()
     slack: SlackSettings = SlackSettings()

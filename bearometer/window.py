@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bearometer.mention import Scored, Sentiment
-from bearometer.post import MARKET, Post, topic_key
+from bearometer.post import MARKET, topic_key
+from bearometer.weight import author_weight
 
 __all__ = ["WINDOWS", "Bucket", "Window", "floor_minute", "name_buckets", "parse_window", "sum_buckets"]
 
@@ -22,8 +23,9 @@ WINDOWS: dict[str, timedelta] = {
 class Bucket:
     """What was said of one symbol (or `*`, or on one topic, by its key) in one minute of event time.
 
-    Distinct authors and texts are kept as sets, since a distinct count does not add up and a union does.
-    A post without an author counts as an author of its own.
+    Distinct authors and stories are kept as sets, since a distinct count does not add up and a union does.
+    A post without an author counts as an author of its own, and its fingerprint stands for a story that it lacks.
+    All numbers are whole, so that they add up the same in any order.
     """
 
     symbol: str
@@ -32,12 +34,18 @@ class Bucket:
     neutral: int = 0
     positive: int = 0
     score_micros: int = 0
+    weight_millis: int = 0
+    """The authors' weights (bearometer/weight.py), one for each post, in thousandths."""
+    weighted_score_micros: int = 0
+    """The scores, each times its author's weight, in millionths."""
     authors: frozenset[str] = frozenset()
-    fingerprints: frozenset[str] = frozenset()
+    stories: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, symbol: str, post: Post, sentiment: Sentiment) -> "Bucket":
-        """The bucket that holds this one post."""
+    def of(cls, symbol: str, scored: Scored, sentiment: Sentiment) -> "Bucket":
+        """The bucket that holds this one post, which speaks of `symbol` with this sentiment."""
+        post = scored.post
+        weight_millis = round(author_weight(post.followers) * 1000)
         return cls(
             symbol=symbol,
             minute=floor_minute(post.published_at),
@@ -45,8 +53,10 @@ class Bucket:
             neutral=int(sentiment.label == "neutral"),
             positive=int(sentiment.label == "positive"),
             score_micros=sentiment.score_micros,
+            weight_millis=weight_millis,
+            weighted_score_micros=round(sentiment.score_micros * weight_millis / 1000),
             authors=frozenset((post.author or post.id,)),
-            fingerprints=frozenset((post.fingerprint,)),
+            stories=frozenset((scored.story or post.fingerprint,)),
         )
 
     @property
@@ -57,7 +67,11 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The sum of a symbol's buckets with `start` <= minute < `end`."""
+    """The sum of a symbol's buckets with `start` <= minute < `end`.
+
+    `posts` says how often something was said, repeats and all: its reach. `distinct_stories` says how many different
+    things were said.
+    """
 
     symbol: str
     start: datetime
@@ -66,8 +80,10 @@ class Window:
     neutral: int
     positive: int
     score_micros: int
+    weight_millis: int
+    weighted_score_micros: int
     distinct_authors: int
-    distinct_texts: int
+    distinct_stories: int
 
     @property
     def posts(self) -> int:
@@ -79,6 +95,15 @@ class Window:
         """Mean of positive - negative probability, from -1 to 1; None without posts."""
         return self.score_micros / self.posts / 1_000_000 if self.posts else None
 
+    @property
+    def weighted_score(self) -> float | None:
+        """The mean score with each post weighed by its author's followers, from -1 to 1; only for who asks for it.
+
+        None without weights: without posts, and where all were counted by a version that kept none. (In the day after
+        an upgrade it is the mean of those that have one.)
+        """
+        return self.weighted_score_micros / self.weight_millis / 1000 if self.weight_millis else None
+
 
 def floor_minute(moment: datetime) -> datetime:
     """The start of the minute that `moment` lies in, in UTC."""
@@ -89,8 +114,10 @@ def name_buckets(scored: Scored) -> Iterator[tuple[str, Sentiment]]:
     """Whose buckets a post is counted in, and with which sentiment: each name once.
 
     Each symbol with the mention's sentiment; the likeliest topic, if the model knows topics, and MARKET with the
-    post's own.
+    post's own. Nobody's for spam: this is where windows leave it out, whoever counts them.
     """
+    if scored.spam:
+        return
     for mention in scored.mentions:
         yield mention.symbol, mention.sentiment
     if scored.topic is not None:
@@ -117,6 +144,8 @@ def sum_buckets(symbol: str, start: datetime, end: datetime, buckets: Iterable[B
         neutral=sum(b.neutral for b in inside),
         positive=sum(b.positive for b in inside),
         score_micros=sum(b.score_micros for b in inside),
+        weight_millis=sum(b.weight_millis for b in inside),
+        weighted_score_micros=sum(b.weighted_score_micros for b in inside),
         distinct_authors=len(frozenset[str]().union(*(b.authors for b in inside))),
-        distinct_texts=len(frozenset[str]().union(*(b.fingerprints for b in inside))),
+        distinct_stories=len(frozenset[str]().union(*(b.stories for b in inside))),
     )

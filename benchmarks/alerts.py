@@ -220,10 +220,10 @@ def _scored(mention: SeenMention, now: datetime) -> Scored:
     post = Post(
         id=mention.post_id,
         source=mention.source,
-        text=f"{mention.symbol} remark {mention.fingerprint}",
+        text=f"{mention.symbol} remark {mention.story}",
         published_at=mention.published_at,
         ingested_at=now,
-        fingerprint=mention.fingerprint,
+        fingerprint=mention.story,
         symbols=(mention.symbol,),
         author=mention.author,
     )

@@ -10,7 +10,7 @@ from bearometer.clock import Clock
 from bearometer.errors import Reason, Rejected
 from bearometer.post import Post
 from bearometer.settings import IngestSettings
-from ingest.language import clean_language, guess_language
+from ingest.language import decide_language
 from ingest.privacy import MAX_AUTHOR_CHARS, hide_author, hide_contacts
 from ingest.source import RawPost, Source, Unreadable
 from ingest.symbols import clean_symbols, find_symbols
@@ -76,7 +76,7 @@ def normalise(raw: RawPost, source: str, settings: IngestSettings, now: datetime
         followers=None if raw.followers is None else _count(raw.followers),
         url=_url(raw.url),
         links=tuple(link for link in links if len(link) <= _MAX_URL_CHARS),
-        language=clean_language(raw.language) if raw.language else guess_language(text),
+        language=decide_language(raw.language, text),
         engagement=_count(raw.engagement),
     )
 

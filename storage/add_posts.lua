@@ -2,14 +2,16 @@
 --
 -- KEYS  1: the guard   2: the symbols, each with its newest minute   3…: one bucket per entry (keys may repeat)
 -- ARGV  1: what the guard must hold after the server's run id   2: time to live in milliseconds
---       then for each entry: symbol, minute, post, label, score in millionths, author, fingerprint
+--       then for each entry: symbol, minute, post, label, score in millionths, weight in thousandths,
+--       score times weight in millionths, author, story
 --
--- A bucket is one hash. Fields `negative`, `neutral`, `positive`, `score` are numbers; `p<digest>` is a post that was
--- counted, `a<author>` an author, `f<fingerprint>` a text.
+-- A bucket is one hash. Fields `negative`, `neutral`, `positive`, `score`, `weight`, `weighted` are numbers;
+-- `p<digest>` is a post that was counted, `a<author>` an author, `f<story>` a story. (`f` since versions before this
+-- one wrote the fingerprint there, which still stands for the story of a post that lacks one.)
 --
 -- The guard holds the run id, which is new at each start of the server: a server that came back, with whatever it
 -- had saved, may lack the last writes. Gives the positions of the entries that were new.
-local ENTRY = 7
+local ENTRY = 9
 
 local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 if redis.call('GET', KEYS[1]) ~= run_id .. ARGV[1] then
@@ -23,7 +25,9 @@ for entry = 1, #KEYS - 2 do
   if redis.call('HSETNX', bucket, ARGV[at + 2], '') == 1 then
     redis.call('HINCRBY', bucket, ARGV[at + 3], 1)
     redis.call('HINCRBY', bucket, 'score', ARGV[at + 4])
-    redis.call('HSET', bucket, ARGV[at + 5], '', ARGV[at + 6], '')
+    redis.call('HINCRBY', bucket, 'weight', ARGV[at + 5])
+    redis.call('HINCRBY', bucket, 'weighted', ARGV[at + 6])
+    redis.call('HSET', bucket, ARGV[at + 7], '', ARGV[at + 8], '')
     redis.call('PEXPIRE', bucket, ARGV[2])
     redis.call('ZADD', KEYS[2], 'GT', ARGV[at + 1], ARGV[at])
     added[#added + 1] = entry

@@ -77,6 +77,9 @@ def evidence_from_json(fields: Mapping[str, Any] | None) -> Evidence | None:
             NewTerm(term["term"], term["seen"], float(term["expected"])) for term in fields.get("new_terms", ())
         ),
         problem=fields.get("problem"),
+        stories=fields.get("stories"),
+        spam=fields.get("spam", 0),
+        spam_reasons=_counts(fields.get("spam_reasons", ())),
     )
 
 
@@ -155,6 +158,7 @@ def _top_post(fields: Mapping[str, Any]) -> TopPost:
             "negative": float(fields["negative"]),
             "words": tuple(fields.get("words", ())),
             "roles": tuple(fields.get("roles", ())),
+            "since": _optional_time(fields.get("since")),
         }
     )
 

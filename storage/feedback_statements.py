@@ -39,13 +39,13 @@ _ABOUT_SYMBOL = "(CAST(:symbol AS text) IS NULL OR CAST(:symbol AS text) = ANY(s
 # Repeats of a text count once: it is put to people once, as the post that said it first (of the symbol).
 QUESTIONS = text(f"""
 SELECT DISTINCT ON (fingerprint) fingerprint, id FROM posts
-WHERE fingerprint = ANY(:fingerprints) AND stored_at >= :since AND {_ABOUT_SYMBOL}
+WHERE fingerprint = ANY(:fingerprints) AND stored_at >= :since AND unscored IS NULL AND {_ABOUT_SYMBOL}
 ORDER BY fingerprint, published_at, id
 """)
 
 RECENT = text("""
 SELECT DISTINCT ON (fingerprint) text, positive - negative AS score, topic, model FROM posts
-WHERE stored_at >= :since
+WHERE stored_at >= :since AND unscored IS NULL
 ORDER BY fingerprint, published_at, id
 LIMIT :limit
 """)
@@ -65,7 +65,7 @@ _DISTANCE = """(abs({0}.negative - {1}.negative) + abs({0}.neutral - {1}.neutral
 
 _RECENT_POSTS = f"""
 SELECT id, published_at, fingerprint, negative, neutral, positive, label FROM posts
-WHERE stored_at >= :since AND {_ABOUT_SYMBOL}
+WHERE stored_at >= :since AND unscored IS NULL AND {_ABOUT_SYMBOL}
 """
 _RECENT_MENTIONS = """
 SELECT mentions.*, posts.label AS text_label, ({distance}) AS distance

@@ -49,6 +49,8 @@ class Forgotten:
     messages: int = 0
     """Stored ones; those sent before are with their receivers."""
     buckets: int = 0
+    stories: int = 0
+    """About so many in Redis; their ids stay."""
     rebuilt_from: int = 0
     """Posts from which the windows were counted again."""
 
@@ -71,7 +73,8 @@ def preview(engine: Engine, windows: ForgettingWindowStore, whom: Whom) -> Forgo
         connection.execute(NO_TIMEOUT)
         found = _remove(connection, whom)
         connection.rollback()
-    return replace(found, buckets=windows.count_telling(whom.names, whom.post_ids))
+    telling = windows.count_telling(whom.names, whom.post_ids)
+    return replace(found, buckets=telling.buckets, stories=telling.stories)
 
 
 def forget(
@@ -90,13 +93,13 @@ def forget(
     """
     posts = PostStore(engine)
     with posts.rebuilding():
-        buckets = windows.remove_telling(whom.names, whom.post_ids)
+        telling = windows.remove_telling(whom.names, whom.post_ids)
         with translated_errors(engine), engine.begin() as connection:
             connection.execute(NO_TIMEOUT)
             _stop_evaluation(connection)
             removed = _remove(connection, whom)
     rebuilt_from = windows.rebuild(posts, clock, on_progress)
-    return replace(removed, buckets=buckets, rebuilt_from=rebuilt_from)
+    return replace(removed, buckets=telling.buckets, stories=telling.stories, rebuilt_from=rebuilt_from)
 
 
 def _stop_evaluation(connection: Connection) -> None:

@@ -1,34 +1,61 @@
 """Take the buckets that tell of somebody out of Redis, to be counted again from what Postgres has left."""
 
 import hashlib
-import re
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+from bearometer.settings import RedisSettings
+from storage.forget_stories import ForgettingStoryStore, escape_pattern
 from storage.windows import WindowStore
 
-__all__ = ["ForgettingWindowStore"]
+__all__ = ["ForgettingWindowStore", "Telling"]
 
 KEYS_PER_SCAN = 1000
 
 
+class Telling(NamedTuple):
+    """How much of Redis tells of somebody."""
+
+    buckets: int
+    stories: int
+
+
 class ForgettingWindowStore(WindowStore):
-    """The windows, with a way to look for an author or a post in all buckets, whatever Postgres knows of them."""
+    """The windows, with a way to look for an author or a post in all buckets, whatever Postgres knows of them.
 
-    def count_telling(self, authors: Collection[str], post_ids: Collection[str]) -> int:
-        """How many buckets hold any of these authors' names or have counted any of these posts. Looks at every one."""
-        return sum(tells for _, tells in self._look(authors, post_ids))
+    And in all stories, which have the marker in common with them.
+    """
 
-    def remove_telling(self, authors: Collection[str], post_ids: Collection[str]) -> int:
-        """Remove those buckets; gives how many. Where there are any, nobody can read or count until a `rebuild`.
+    def __init__(self, settings: RedisSettings) -> None:
+        self._forgetting_stories = ForgettingStoryStore(settings)
+        super().__init__(settings, self._forgetting_stories)
 
-        To be called in `PostStore.rebuilding`: a rebuild at the same time would count again what is to be forgotten.
-        The marker goes first, so that a process that dies in here leaves windows that whoever comes next rebuilds.
+    def count_telling(self, authors: Collection[str], post_ids: Collection[str]) -> Telling:
+        """How many buckets hold any of these authors' names or have counted any of these posts; and how many stories.
+
+        Looks at every one.
         """
-        if not self.count_telling(authors, post_ids):
-            return 0
+        buckets = sum(tells for _, tells in self._look(authors, post_ids))
+        return Telling(buckets, self._forgetting_stories.count_telling(authors, post_ids))
+
+    def remove_telling(self, authors: Collection[str], post_ids: Collection[str]) -> Telling:
+        """Remove those buckets and, if any tells, all stories; gives how many told.
+
+        Where there are any, nobody can read, count or place until a `rebuild`. To be called in `PostStore.rebuilding`:
+        a rebuild at the same time would count again what is to be forgotten. The marker goes first, so that a process
+        that dies in here leaves windows that whoever comes next rebuilds.
+        """
+        telling = self.count_telling(authors, post_ids)
+        if telling == (0, 0):
+            return telling
         with self._translated_errors():
             self._redis.delete(self._key("complete"))
+        if telling.stories:
+            # What was placed since they were counted goes with them.
+            self._forgetting_stories.remove_all()
+        return telling._replace(buckets=self._remove_buckets(authors, post_ids))
+
+    def _remove_buckets(self, authors: Collection[str], post_ids: Collection[str]) -> int:
         removed = 0
         gone: set[str] = set()
         newest: dict[str, int] = {}
@@ -55,7 +82,7 @@ class ForgettingWindowStore(WindowStore):
         # The fields that storage/add_posts.lua speaks of.
         fields = [b"a" + author.encode("utf-8", "replace") for author in authors]
         fields += [b"p" + hashlib.blake2b(id_.encode("utf-8", "replace"), digest_size=10).digest() for id_ in post_ids]
-        pattern = re.sub(r"([*?\[\]^\\-])", r"\\\1", self._key("bucket:")) + "*"
+        pattern = f"{escape_pattern(self._key('bucket:'))}*"
         seen: set[str] = set()
         cursor: Any = None
         while cursor != 0:

@@ -90,8 +90,8 @@ class EvaluatorLease:
         The first poll gives every mention with published_at >= `since`; each later one those committed since, late
         ones (before `since`) too: over the life of the lease each mention exactly once, in no order. When it raises,
         `take` may have had some of them: the lease is over then, or of no more use. `whole_posts` adds each post once
-        for MARKET and once for its topic's key. Ask for the same at each poll: what one did not ask for, no later one
-        brings.
+        for MARKET and once for its topic's key; spam, and what no model was asked about, is left out. Ask for the same
+        at each poll: what one did not ask for, no later one brings.
 
         The watermark is never ahead of the mentions: both are of the same snapshot, and a post and the progress past
         it are of the same transaction. It is the least `newest_at` of the partitions, without those whose progress

@@ -8,7 +8,9 @@ from bearometer.clock import Clock
 from bearometer.errors import WindowsLost
 from bearometer.mention import Scored
 from bearometer.post import topic_of
+from bearometer.sketch import make_sketch
 from bearometer.window import Bucket, Window, name_buckets, sum_buckets
+from storage.memory_stories import MemoryStoryStore
 from storage.posts import PostStore
 
 __all__ = ["MemoryWindowStore"]
@@ -23,17 +25,23 @@ class _Counted:
 class MemoryWindowStore:
     """As WindowStore; it forgets when told to (`lose`), never by time, and begins complete. One thread only."""
 
-    def __init__(self) -> None:
+    def __init__(self, stories: MemoryStoryStore | None = None) -> None:
+        """`stories` are lost with the windows and restored with them, as those in one Redis are."""
+        self._stories = stories or MemoryStoryStore()
         self._buckets: dict[tuple[str, datetime], _Counted] = {}
         self._complete = True
 
     def lose(self) -> None:
         """Be as Redis is after a restart."""
+        self._stories.lose()
         self._buckets.clear()
         self._complete = False
 
     def add(self, scored: Sequence[Scored]) -> int:
-        """Count each post in its buckets, unless it was counted there before; gives the number of buckets changed."""
+        """Count each post in its buckets, unless it was counted there before; gives the number of buckets changed.
+
+        Spam has no buckets.
+        """
         self._require_complete()
         return self._add(scored)
 
@@ -67,8 +75,10 @@ class MemoryWindowStore:
         count = 0
         for scored in posts.stored_since(clock.now() - timedelta(hours=50)):
             self._add(scored)
+            self._stories.remember((make_sketch(one.post), one.story) for one in scored if one.story)
             count += len(scored)
             on_progress(count)
+        self._stories.restore()
         self._complete = True
         return count
 
@@ -84,7 +94,7 @@ class MemoryWindowStore:
         changed = set()
         for one in scored:
             for name, sentiment in name_buckets(one):
-                new = Bucket.of(name, one.post, sentiment)
+                new = Bucket.of(name, one, sentiment)
                 key = (new.symbol, new.minute)
                 counted = self._buckets.setdefault(key, _Counted(Bucket(*key)))
                 if one.post.id not in counted.posts:
@@ -101,6 +111,8 @@ def _sum(a: Bucket, b: Bucket) -> Bucket:
         neutral=a.neutral + b.neutral,
         positive=a.positive + b.positive,
         score_micros=a.score_micros + b.score_micros,
+        weight_millis=a.weight_millis + b.weight_millis,
+        weighted_score_micros=a.weighted_score_micros + b.weighted_score_micros,
         authors=a.authors | b.authors,
-        fingerprints=a.fingerprints | b.fingerprints,
+        stories=a.stories | b.stories,
     )

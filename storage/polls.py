@@ -24,16 +24,18 @@ WHERE updated_at >= (SELECT max(updated_at) FROM progress) - make_interval(secs 
 
 # A mention of which the posts table has nothing (`bearometer forget` is at work) was known in time.
 MENTIONS = """
-SELECT mentions.symbol, mentions.post_id, mentions.published_at, mentions.fingerprint, mentions.author, mentions.source,
-    mentions.label, posts.ingested_at
+SELECT mentions.symbol, mentions.post_id, mentions.published_at,
+    coalesce(mentions.story, mentions.fingerprint) AS story, mentions.author, mentions.source, mentions.label,
+    posts.ingested_at
 FROM mentions LEFT JOIN posts ON posts.published_at = mentions.published_at AND posts.id = mentions.post_id
-WHERE true"""
+WHERE NOT mentions.spam"""
 # The keys of topic_key and MARKET, bearometer/post.py.
 WHOLE_POSTS = """
-SELECT key.symbol, mentions.id AS post_id, mentions.published_at, mentions.fingerprint, mentions.author,
-    mentions.source, mentions.label, mentions.ingested_at
+SELECT key.symbol, mentions.id AS post_id, mentions.published_at,
+    coalesce(mentions.story, mentions.fingerprint) AS story, mentions.author, mentions.source, mentions.label,
+    mentions.ingested_at
 FROM posts AS mentions CROSS JOIN LATERAL (VALUES ('*'), ('#' || mentions.topic)) AS key (symbol)
-WHERE key.symbol IS NOT NULL"""
+WHERE key.symbol IS NOT NULL AND mentions.label IS NOT NULL AND mentions.spam = '{}'"""
 
 FIRST = " AND mentions.published_at >= :since"
 # What this snapshot sees and the last one did not: each mention once, whichever order transactions commit in. A
@@ -71,7 +73,8 @@ def read_poll(
 ) -> Poll:
     """Give `take` what is to be seen now and was not in the snapshot `seen`; without one, all of `since` or later.
 
-    A first poll may be of millions: it is read in chunks, in no order, and however long that takes.
+    Spam, and what no model was asked about, is left out. A first poll may be of millions: it is read in chunks, in no
+    order, and however long that takes.
     """
     if seen is None:
         connection.execute(NO_TIMEOUT)
@@ -106,7 +109,7 @@ def _read(connection: Connection, statement: str, parameters: dict[str, Any]) ->
             symbol=intern(row.symbol),
             post_id=row.post_id,
             published_at=row.published_at.astimezone(UTC),
-            fingerprint=row.fingerprint,
+            story=row.story,
             author=row.author,
             source=intern(row.source),
             negative=row.label == "negative",

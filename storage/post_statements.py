@@ -28,7 +28,7 @@ WITH batch AS MATERIALIZED (
         id text, source text, text text, published_at timestamptz, ingested_at timestamptz, fingerprint text,
         author text, followers bigint, url text, links text[], language text, symbols text[], engagement bigint,
         negative double precision, neutral double precision, positive double precision, label text, topic text,
-        topics jsonb, model text)
+        topics jsonb, model text, story text, spam text[], unscored text)
 ), claimed AS (
     INSERT INTO post_ids (id, published_at) SELECT id, published_at FROM batch ORDER BY id
     ON CONFLICT (id) DO NOTHING
@@ -36,16 +36,16 @@ WITH batch AS MATERIALIZED (
 ), inserted AS (
     INSERT INTO posts (
         id, source, text, published_at, ingested_at, fingerprint, author, followers, url, links, language, symbols,
-        engagement, negative, neutral, positive, label, topic, topics, model)
+        engagement, negative, neutral, positive, label, topic, topics, model, story, spam, unscored)
     SELECT id, source, text, published_at, ingested_at, fingerprint, author, followers, url, links, language, symbols,
-        engagement, negative, neutral, positive, label, topic, topics, model
+        engagement, negative, neutral, positive, label, topic, topics, model, story, spam, unscored
     FROM batch JOIN claimed USING (id)
 ), mentioned AS (
     INSERT INTO mentions (
         post_id, symbol, published_at, position, source, fingerprint, author, negative, neutral, positive, label,
-        topic, model, in_text)
+        topic, model, in_text, story, spam)
     SELECT id, mention.symbol, published_at, mention.position, source, fingerprint, author, mention.negative,
-        mention.neutral, mention.positive, mention.label, topic, model, mention.in_text
+        mention.neutral, mention.positive, mention.label, topic, model, mention.in_text, story, cardinality(spam) > 0
     FROM batch JOIN claimed USING (id) JOIN jsonb_to_recordset(CAST(:mentions AS jsonb)) AS mention (
         post_id text, symbol text, position smallint, negative double precision, neutral double precision,
         positive double precision, label text, in_text boolean) ON mention.post_id = id
@@ -80,7 +80,7 @@ BY_ID = (
     SCORED
     + """
 JOIN post_ids ON post_ids.id = posts.id AND post_ids.published_at = posts.published_at
-WHERE post_ids.id = ANY(:ids)
+WHERE post_ids.id = ANY(:ids) AND posts.unscored IS NULL
 """
 )
 
@@ -105,6 +105,7 @@ STORED_SINCE = text(
     " WHERE stored_at >= :since) "
     + SCORED
     + "JOIN minutes ON posts.published_at >= minute AND posts.published_at < minute + interval '1 minute'"
+    " WHERE posts.unscored IS NULL"
 )
 
 COUNTS = text("""

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, RowMapping, TextClause, delete, selec
 from sqlalchemy.exc import DBAPIError
 
 from bearometer.errors import Transient
-from bearometer.mention import Mention, Scored, Sentiment
+from bearometer.mention import Mention, Scored, Sentiment, Unscored
 from bearometer.post import Post
 from bearometer.progress import Progress
 from bearometer.window import floor_minute
@@ -56,10 +56,11 @@ class PostStore:
         self._partitions = Partitions(engine)
         self._lives = {"windows_live": windows_live, "settled_after": windows_live / 2}
 
-    def save(self, batch: Sequence[Scored], progress: Sequence[Progress]) -> list[Scored]:
+    def save(self, batch: Sequence[Scored | Unscored], progress: Sequence[Progress]) -> list[Scored]:
         """Insert the posts and mentions that are not there yet, and note the progress, in one transaction.
 
-        Gives what is to be added to the windows: the distinct posts of the batch, in order, as stored. For an id that
+        Gives what is to be added to the windows: the distinct posts of the batch that have a score, in order, as
+        stored. For an id that
         was there before, in this batch or in any other, that is the post and the score that came first. So a batch
         that is delivered again, or scored again by another model, changes nothing, and what goes to Redis is what
         Postgres holds. (A post whose month somebody has dropped is neither stored anew nor given back.)
@@ -81,16 +82,16 @@ class PostStore:
         Transient when the same call may succeed later, Unavailable when the server is away; then nothing is stored.
         Blocks while another worker stores the same posts.
         """
-        first: dict[str, Scored] = {}
-        for scored in batch:
-            storable = _storable(scored)
+        first: dict[str, Scored | Unscored] = {}
+        for one in batch:
+            storable = _storable(one)
             first.setdefault(storable.post.id, storable)
         with translated_errors(self._engine), self._dropped_months_are_retried():
-            self._partitions.ensure(scored.post.published_at for scored in first.values())
+            self._partitions.ensure(one.post.published_at for one in first.values())
             with self._engine.begin() as connection:
                 found = self._store(connection, first) if first else []
-                for one in sorted(progress, key=lambda p: (p.topic, p.partition)):
-                    connection.execute(UPSERT_PROGRESS, {name: getattr(one, name) for name in one.__slots__})
+                for step in sorted(progress, key=lambda p: (p.topic, p.partition)):
+                    connection.execute(UPSERT_PROGRESS, {name: getattr(step, name) for name in step.__slots__})
         return found
 
     def progress(self, topic: str) -> list[Progress]:
@@ -150,8 +151,8 @@ class PostStore:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": REBUILD_LOCK})
             yield
 
-    def _store(self, connection: Connection, first: Mapping[str, Scored]) -> list[Scored]:
-        posts = [_post_row(scored) for scored in first.values()]
+    def _store(self, connection: Connection, first: Mapping[str, Scored | Unscored]) -> list[Scored]:
+        posts = [_post_row(one) for one in first.values()]
         mentions = [
             {
                 "post_id": scored.post.id,
@@ -161,20 +162,22 @@ class PostStore:
                 **_sentiment(mention.sentiment),
             }
             for scored in first.values()
+            if isinstance(scored, Scored)
             for position, mention in enumerate(scored.mentions)
         ]
         parameters = {"posts": orjson.dumps(posts).decode(), "mentions": orjson.dumps(mentions).decode()}
-        found = {id_: first[id_] for id_ in connection.execute(INSERT_BATCH, parameters).scalars()}
-        known = [id_ for id_ in first if id_ not in found]
+        new = set(connection.execute(INSERT_BATCH, parameters).scalars())
+        found = {id_: one for id_, one in first.items() if id_ in new and isinstance(one, Scored)}
+        known = [id_ for id_ in first if id_ not in new]
         if known:
             found |= _read(connection, FRESH_BY_ID, {"ids": known, **self._lives})
         rest = self._rest_of_minutes(connection, first, found)
         return [*(found[id_] for id_ in first if id_ in found), *rest]
 
     def _rest_of_minutes(
-        self, connection: Connection, batch: Mapping[str, Scored], found: Mapping[str, Scored]
+        self, connection: Connection, batch: Mapping[str, Scored | Unscored], found: Mapping[str, Scored]
     ) -> Iterable[Scored]:
-        minutes = sorted({floor_minute(scored.post.published_at) for scored in batch.values()})
+        minutes = sorted({floor_minute(one.post.published_at) for one in batch.values()})
         parameters = {
             "minutes": minutes,
             "first": minutes[0],
@@ -201,16 +204,14 @@ def _read(connection: Connection, statement: TextClause, parameters: Mapping[str
     return {row["id"]: _scored(row) for row in connection.execute(statement, parameters).mappings()}
 
 
-def _post_row(scored: Scored) -> dict[str, Any]:
-    post = scored.post
-    row = {name: getattr(post, name) for name in post.__slots__}
-    return {
-        **row,
-        **_sentiment(scored.sentiment),
-        "topic": scored.topic,
-        "topics": scored.topics,
-        "model": scored.model,
+def _post_row(one: Scored | Unscored) -> dict[str, Any]:
+    row = {name: getattr(one.post, name) for name in one.post.__slots__} | {
+        "story": one.story or None,
+        "spam": one.spam,
     }
+    if isinstance(one, Unscored):
+        return row | {"topics": {}, "unscored": one.because}
+    return row | _sentiment(one.sentiment) | {"topic": one.topic, "topics": one.topics, "model": one.model}
 
 
 def _sentiment(sentiment: Sentiment) -> dict[str, float | str]:
@@ -246,30 +247,31 @@ def _scored(row: RowMapping) -> Scored:
         ),
         model=row["model"],
         topics={topic: float(probability) for topic, probability in row["topics"].items()},
+        story=row["story"] or "",
+        spam=tuple(row["spam"]),
     )
 
 
-def _storable(scored: Scored) -> Scored:
+def _storable(one: Scored | Unscored) -> Scored | Unscored:
     """The same, without what Postgres cannot hold: NUL, halves of surrogate pairs, numbers beyond 64 bits.
 
     Normalising has removed these; a message that came another way must not stop the worker.
     """
-    post = scored.post
+    post = one.post
     changes: dict[str, Any] = {}
     for name in post.__slots__:
         value = getattr(post, name)
         clean = clean_value(value)
         if clean != value:
             changes[name] = clean
+    clean_post, spam = replace(post, **changes) if changes else post, clean_value(one.spam)
+    if isinstance(one, Unscored):
+        return replace(one, post=clean_post, because=clean_value(one.because), spam=spam)
     mentions: dict[str, Mention] = {}
-    for mention in scored.mentions:
+    for mention in one.mentions:
         symbol = clean_value(mention.symbol)
         mentions.setdefault(symbol, replace(mention, symbol=symbol))
-    return replace(
-        scored,
-        post=replace(post, **changes) if changes else post,
-        mentions=tuple(mentions.values()),
-    )
+    return replace(one, post=clean_post, mentions=tuple(mentions.values()), spam=spam)
 
 
 def clean_value(value: Any) -> Any:

@@ -68,13 +68,16 @@ posts = Table(
     Column("language", Text, nullable=False),
     Column("symbols", ARRAY(Text), nullable=False),
     Column("engagement", BigInteger, nullable=False),
-    Column("negative", Double, nullable=False),
-    Column("neutral", Double, nullable=False),
-    Column("positive", Double, nullable=False),
-    Column("label", Text, nullable=False),
+    Column("negative", Double),
+    Column("neutral", Double),
+    Column("positive", Double),
+    Column("label", Text),
     Column("topic", Text),
     Column("topics", JSONB, nullable=False),
-    Column("model", Text, nullable=False),
+    Column("model", Text),
+    Column("story", Text),
+    Column("spam", ARRAY(Text), nullable=False),
+    Column("unscored", Text),
 )
 
 mentions = Table(
@@ -95,6 +98,8 @@ mentions = Table(
     Column("model", Text, nullable=False),
     Column("stored_xid", Xid8, nullable=False),
     Column("in_text", Boolean, nullable=False),
+    Column("story", Text),
+    Column("spam", Boolean, nullable=False),
 )
 
 progress = Table(

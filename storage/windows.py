@@ -3,22 +3,21 @@
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from bearometer.clock import Clock
-from bearometer.errors import Misconfigured, Transient, Unavailable, WindowsLost
-from bearometer.mention import Scored, Sentiment
-from bearometer.post import Post, topic_of
+from bearometer.errors import Misconfigured, WindowsLost
+from bearometer.mention import Label, Scored
+from bearometer.post import topic_of
 from bearometer.settings import RedisSettings
+from bearometer.sketch import make_sketch
 from bearometer.window import Bucket, Window, floor_minute, name_buckets, sum_buckets
 from storage.posts import PostStore
+from storage.redis_errors import connect_redis, lost, translated_errors, where
+from storage.stories import StoryStore
 
 __all__ = ["WindowStore"]
 
@@ -27,7 +26,6 @@ ENTRIES_PER_CALL = 1000
 """Redis serves nobody else while a script runs: this many take about 10 ms."""
 BUCKETS_PER_READ = 500
 SCRIPTS = Path(__file__).parent
-LOST = "WINDOWSLOST"
 
 T = TypeVar("T")
 
@@ -36,43 +34,36 @@ class WindowStore:
     """The buckets that windows are summed from. Safe to share between threads.
 
     A post is counted in the bucket of each of its symbols, with the mention's sentiment, and in those of its topic
-    (by `topic_key`, if the model knew topics) and of MARKET with its own. Nothing is counted unless the marker says
-    that Redis holds all that Postgres holds: after an empty start, or any restart of Redis, `add` and `window` raise
-    WindowsLost until `rebuild` has run.
+    (by `topic_key`, if the model knew topics) and of MARKET with its own; spam in none. Nothing is counted unless the
+    marker says that Redis holds all that Postgres holds: after an empty start, or any restart of Redis, `add` and
+    `window` raise WindowsLost until `rebuild` has run.
 
-    A million posts of 1.25 symbols each take 310 MB when they fall in busy minutes and 630 MB when nearly each has a
-    minute of its own: authors and texts are kept by name, so that distinct counts are exact and add up. A third of
-    that is for topics.
+    A million posts of 1.25 symbols each take 250 to 400 MB when 20 to 400 come in a minute and 810 MB when nearly each
+    has a minute of its own (`python -m benchmarks.windows`): authors and stories are kept by name, so that distinct
+    counts are exact and add up. A quarter of that is for topics.
+
+    Buckets that a version before stories and weights began are counted on: their fingerprints stand for stories, and
+    their posts have no part in a weighted mean. So an upgrade needs no rebuild.
 
     The scripts take the keys of many symbols at once, so Redis Cluster is not supported. Redis must not evict keys
     (`check`); it must be 6.2 or newer.
     """
 
-    def __init__(self, settings: RedisSettings) -> None:
+    def __init__(self, settings: RedisSettings, stories: StoryStore | None = None) -> None:
+        """`stories` are what a rebuild restores with the windows, for one marker speaks of both; by default its own."""
+        self._stories = stories or StoryStore(settings)
         self._ttl = timedelta(hours=settings.ttl_hours)
         self._prefix = settings.prefix
-        try:
-            self._redis: redis.Redis = redis.Redis.from_url(
-                settings.url.get_secret_value(),
-                socket_timeout=settings.timeout_seconds,
-                socket_connect_timeout=settings.timeout_seconds,
-                # A call of the script may be repeated, but the caller decides when: its back-off knows the batch.
-                retry=Retry(NoBackoff(), 0),
-                health_check_interval=30,
-                client_name="bearometer",
-            )
-        except ValueError:  # its text holds the URL, and with it the password
-            message = "`redis.url` is no URL; it must be like redis://:password@host:6379/0 (or rediss://, unix://)"
-            raise Misconfigured(message) from None
+        self._redis = connect_redis(settings)
         self._add_posts = self._redis.register_script((SCRIPTS / "add_posts.lua").read_text("utf-8"))
         self._guard = self._redis.register_script((SCRIPTS / "guard.lua").read_text("utf-8"))
 
     def add(self, scored: Sequence[Scored]) -> int:
         """Count each post in its buckets, unless it was counted there before; gives the number of buckets changed.
 
-        A changed bucket lives for `ttl_hours` from now; one that has expired begins anew with what is given here. So
-        give all that `PostStore.save` gave: it leaves out what has rightly expired, and adds to a late post the rest
-        of its minute.
+        Spam changes nothing: it has no buckets (`name_buckets`). A changed bucket lives for `ttl_hours` from now; one
+        that has expired begins anew with what is given here. So give all that `PostStore.save` gave: it leaves out
+        what has rightly expired, and adds to a late post the rest of its minute.
 
         WindowsLost when the windows are not complete, Unavailable when Redis is away; some of the batch may be counted
         then, and the same call may simply be repeated.
@@ -123,6 +114,9 @@ class WindowStore:
     def rebuild(self, posts: PostStore, clock: Clock, on_progress: Callable[[int], None] = lambda _: None) -> int:
         """Count again everything that Postgres got within `ttl_hours`, then set the marker; gives the posts read.
 
+        The stories of these posts, spam's too, are known again before the marker is set, for it speaks of them as well.
+        Only posts without a score stay unknown: a post that tells the same as one of them begins a new story.
+
         Safe at any time, by any number of processes, beside running stream workers:
 
         - One at a time: a lock in Postgres. A process that found the marker missing and, once it has the lock, finds
@@ -148,6 +142,8 @@ class WindowStore:
             self._call_guard([guard], "begin", token, _milliseconds(self._ttl))
             for scored in posts.stored_since(clock.now() - self._ttl):
                 self._add(scored, guard, token)
+                told = ((make_sketch(one.post), one.story) for one in scored if one.story)
+                self._stories.remember(told, guard, token)
                 count += len(scored)
                 on_progress(count)
             if not self._call_guard([self._key("complete"), guard], "finish", token):
@@ -162,12 +158,12 @@ class WindowStore:
             memory: dict[str, Any] = self._redis.info("memory")
         version = str(server.get("redis_version", "0"))
         if tuple(int(part) for part in version.split(".")[:2]) < (6, 2):
-            message = f"Redis at {self._where()} is version {version}; it must be 6.2 or newer"
+            message = f"Redis at {where(self._redis)} is version {version}; it must be 6.2 or newer"
             raise Misconfigured(message)
         policy = memory.get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
             message = (
-                f"Redis at {self._where()} has maxmemory-policy {policy} and would lose counts silently; "
+                f"Redis at {where(self._redis)} has maxmemory-policy {policy} and would lose counts silently; "
                 "it must be noeviction"
             )
             raise Misconfigured(message)
@@ -187,30 +183,32 @@ class WindowStore:
         return len(changed)
 
     def _entries(self, scored: Scored) -> Iterator[tuple[str, tuple[Any, ...]]]:
-        post = scored.post
-        seen = b"p" + hashlib.blake2b(post.id.encode("utf-8", "replace"), digest_size=10).digest()
+        seen = b"p" + hashlib.blake2b(scored.post.id.encode("utf-8", "replace"), digest_size=10).digest()
         for name, sentiment in name_buckets(scored):
-            yield self._entry(post, name, sentiment, seen)
+            yield self._entry(Bucket.of(name, scored, sentiment), seen, sentiment.label)
 
-    def _entry(self, post: Post, symbol: str, sentiment: Sentiment, seen: bytes) -> tuple[str, tuple[Any, ...]]:
-        minute = floor_minute(post.published_at)
+    def _entry(self, bucket: Bucket, seen: bytes, label: Label) -> tuple[str, tuple[Any, ...]]:
+        """The key and the values that storage/add_posts.lua takes for a bucket that holds one post."""
+        [author], [story] = bucket.authors, bucket.stories
         values = (
-            symbol,
-            int(minute.timestamp()),
+            bucket.symbol,
+            int(bucket.minute.timestamp()),
             seen,
-            sentiment.label,
-            sentiment.score_micros,
-            b"a" + (post.author or post.id).encode("utf-8", "replace"),
-            b"f" + post.fingerprint.encode("utf-8", "replace"),
+            label,
+            bucket.score_micros,
+            bucket.weight_millis,
+            bucket.weighted_score_micros,
+            b"a" + author.encode("utf-8", "replace"),
+            b"f" + story.encode("utf-8", "replace"),
         )
-        return self._bucket_key(symbol, minute), values
+        return self._bucket_key(bucket.symbol, bucket.minute), values
 
     def _is_complete(self) -> bool:
         return self._call_guard([self._key("complete")], "check", "")
 
     def _require_complete(self) -> None:
         if not self._is_complete():
-            raise self._lost()
+            raise lost(self._redis)
 
     def _call_guard(self, keys: list[str], *arguments: str | int) -> bool:
         with self._translated_errors():
@@ -222,38 +220,8 @@ class WindowStore:
     def _bucket_key(self, symbol: str, minute: datetime) -> str:
         return f"{self._prefix}:bucket:{symbol}:{int(minute.timestamp()) // 60}"
 
-    def _where(self) -> str:
-        options = self._redis.connection_pool.connection_kwargs
-        return str(options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}")
-
-    def _lost(self) -> WindowsLost:
-        message = f"Redis at {self._where()} does not hold all windows: run `bearometer rebuild-windows`"
-        return WindowsLost(message)
-
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
-            message = f"Redis at {self._where()} refuses us: wrong or missing user or password ({error})"
-            raise Unavailable(message) from error
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            message = f"Redis at {self._where()} cannot be used: {error}"
-            raise Unavailable(message) from error
-        except redis.ResponseError as error:
-            text = str(error)
-            if LOST in text:
-                raise self._lost() from error
-            if text.startswith(("OOM", "MISCONF", "READONLY", "NOREPLICAS", "MASTERDOWN")) or "OOM " in text:
-                message = f"Redis at {self._where()} takes no writes: {text}"
-                raise Unavailable(message) from error
-            if text.startswith(("BUSY", "TRYAGAIN", "CLUSTERDOWN")):
-                message = f"Redis at {self._where()} is busy: {text}"
-                raise Transient(message) from error
-            if text.startswith("NOAUTH") or "WRONGPASS" in text:
-                message = f"Redis at {self._where()} refuses us: wrong or missing user or password"
-                raise Unavailable(message) from error
-            raise
+    def _translated_errors(self) -> AbstractContextManager[None]:
+        return translated_errors(self._redis)
 
 
 def _bucket(symbol: str, minute: datetime, fields: dict[bytes, bytes]) -> Bucket:
@@ -264,8 +232,10 @@ def _bucket(symbol: str, minute: datetime, fields: dict[bytes, bytes]) -> Bucket
         neutral=int(fields.get(b"neutral", 0)),
         positive=int(fields.get(b"positive", 0)),
         score_micros=int(fields.get(b"score", 0)),
+        weight_millis=int(fields.get(b"weight", 0)),
+        weighted_score_micros=int(fields.get(b"weighted", 0)),
         authors=frozenset(name[1:].decode() for name in fields if name[:1] == b"a"),
-        fingerprints=frozenset(name[1:].decode() for name in fields if name[:1] == b"f"),
+        stories=frozenset(name[1:].decode() for name in fields if name[:1] == b"f"),
     )
 
 

@@ -11,11 +11,13 @@ from typing import Any, Protocol, TypeVar
 from bearometer.clock import Clock
 from bearometer.errors import Reason, Rejected, Transient, WindowsLost
 from bearometer.linker import Linker, open_linker
-from bearometer.mention import Mention, Scored
+from bearometer.mention import Mention, Scored, Unscored
 from bearometer.post import Heartbeat, Post
 from bearometer.progress import Progress
+from bearometer.sketch import Sketch, make_sketch
 from bearometer.wire import DeadLetter, decode
 from model.classifier import Classifier, Judgement, Passage
+from stream.sift import Sift, Sifted
 
 __all__ = ["Batch", "BatchScorer", "Message", "Outcome", "Posts", "Windows"]
 
@@ -25,6 +27,7 @@ T = TypeVar("T")
 
 _FIRST_RETRY_SECONDS = 0.2
 _LAST_RETRY_SECONDS = 15.0
+_NO_ANSWER = "the classifier gave no probabilities"
 _MAX_KEPT_BYTES = 600_000
 """Longer messages go to the dead letters without their bytes: in base64 they would be too large for a broker's usual
 limit of a megabyte, and a letter that cannot be published would stop every worker in turn."""
@@ -44,7 +47,7 @@ class Message:
 class Posts(Protocol):
     """The part of the post store that a batch needs."""
 
-    def save(self, batch: Sequence[Scored], progress: Sequence[Progress]) -> list[Scored]:
+    def save(self, batch: Sequence[Scored | Unscored], progress: Sequence[Progress]) -> list[Scored]:
         """Store in one transaction; what is to be counted, as stored, the first score winning."""
         ...
 
@@ -68,6 +71,18 @@ class _Slot:
     judgement: Judgement | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A post that was read, with what is needed to finish it."""
+
+    message: Message
+    post: Post
+    sketch: Sketch
+    slot: _Slot | None
+    """None where the model is not asked: `unscored` says why."""
+    unscored: str = ""
+
+
 @dataclass(slots=True)
 class Batch:
     """Messages that were decoded and tokenised, in order."""
@@ -77,7 +92,7 @@ class Batch:
     """The one that was in use when the batch was read: only it can make sense of `prepared`."""
     prepared: Any = None
     fresh: list[_Slot] = field(default_factory=list)
-    posts: list[tuple[Message, Post, _Slot]] = field(default_factory=list)
+    posts: list[_Read] = field(default_factory=list)
     heartbeats: list[tuple[Message, Heartbeat]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
 
@@ -98,16 +113,18 @@ class BatchScorer:
     `read` of one batch may run while `finish` of the batch before does: tokenising overlaps inference. Batches
     must be finished in the order in which they were read. Finishing the same messages again changes nothing.
 
-    `linker` knows by which words a text names a symbol; by default that of the names that ship.
+    `sift` knows which posts are scored, tell the same, or are spam. `linker` knows by which words a text names a
+    symbol; by default that of the names that ship.
     `shadow` gets the posts of each batch that is in both stores; it must neither block nor raise.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by name, from the one place that composes a worker
         self,
         *,
         classifier: Classifier,
         posts: Posts,
         windows: Windows,
+        sift: Sift,
         clock: Clock,
         cache_size: int,
         stop: threading.Event,
@@ -119,6 +136,7 @@ class BatchScorer:
         self._shadow = shadow
         self._posts = posts
         self._windows = windows
+        self._sift = sift
         self._clock = clock
         self._cache_size = cache_size
         self._stop = stop
@@ -129,7 +147,7 @@ class BatchScorer:
         self._classifier = classifier
 
     def read(self, messages: Sequence[Message]) -> Batch:
-        """Decode and tokenise; what cannot be decoded becomes a dead letter."""
+        """Decode, sketch and tokenise; what cannot be decoded becomes a dead letter."""
         batch = Batch(messages, self._classifier)
         passages: list[Passage] = []
         for message in messages:
@@ -141,17 +159,20 @@ class BatchScorer:
             if isinstance(noun, Heartbeat):
                 batch.heartbeats.append((message, noun))
                 continue
+            if unscored := self._sift.why_unscored(noun):
+                batch.posts.append(_Read(message, noun, make_sketch(noun), None, unscored))
+                continue
             slot, is_new = self._find_slot(batch.classifier.version, noun)
             if is_new:
                 batch.fresh.append(slot)
                 passages.append(Passage(noun.text, noun.symbols, self._linker.locate(noun.text, noun.symbols)))
-            batch.posts.append((message, noun, slot))
+            batch.posts.append(_Read(message, noun, make_sketch(noun), slot))
         if passages:
             batch.prepared = batch.classifier.prepare(passages)
         return batch
 
     def finish(self, batch: Batch) -> Outcome:
-        """Classify, then write Postgres, then Redis.
+        """Classify, find each post's story in Redis, write Postgres, then count in Redis.
 
         Blocks, retrying, while a store is away; raises Transient only when told to stop meanwhile. When it returns
         the messages may be acknowledged, once the dead letters are out.
@@ -160,27 +181,33 @@ class BatchScorer:
             judgements = batch.classifier.classify(batch.prepared)
             for slot, judgement in zip(batch.fresh, judgements, strict=True):
                 slot.judgement = judgement
-        scored: list[Scored] = []
         dead = list(batch.dead)
-        for message, post, slot in batch.posts:
-            if slot.judgement is None:
-                dead.append(self._bury(message, Rejected(Reason.UNSCORABLE, "the classifier gave no probabilities")))
+        judged: list[Scored | Unscored] = []
+        for one, sifted in zip(batch.posts, self._place(batch), strict=True):
+            if one.slot is None:
+                judged.append(Unscored(one.post, one.unscored, sifted.story, sifted.spam))
+            elif one.slot.judgement is None:
+                dead.append(self._bury(one.message, Rejected(Reason.UNSCORABLE, _NO_ANSWER)))
             else:
-                scored.append(_join(post, slot.judgement, batch.classifier.version))
-        stored = self._retry("Postgres", lambda: self._posts.save(scored, _find_progress(batch)))
-        self._retry("Redis", lambda: self._count(stored))
+                judged.append(_join(one.post, one.slot.judgement, batch.classifier.version, sifted))
+        stored = self._retry("Postgres", lambda: self._posts.save(judged, _find_progress(batch)))
+        self._retry("Redis", lambda: self._with_windows(lambda: self._windows.add(stored)))
         if self._shadow is not None:
-            self._shadow([one.post for one in scored])
+            self._shadow([one.post for one in judged if isinstance(one, Scored)])
         return Outcome(
             messages=len(batch.messages),
             posts=len(batch.posts),
-            cache_hits=len(batch.posts) - len(batch.fresh),
+            cache_hits=sum(one.slot is not None for one in batch.posts) - len(batch.fresh),
             dead=tuple(dead),
         )
 
     def restore_windows(self) -> None:
         """Restore Redis if it came back empty, though no batch may come for hours; blocks while a store is away."""
-        self._retry("Redis", lambda: self._count(()))
+        self._retry("Redis", lambda: self._with_windows(lambda: self._windows.add(())))
+
+    def _place(self, batch: Batch) -> list[Sifted]:
+        posts, sketches = [one.post for one in batch.posts], [one.sketch for one in batch.posts]
+        return self._retry("Redis", lambda: self._with_windows(lambda: self._sift.place(posts, sketches)))
 
     def _find_slot(self, version: str, post: Post) -> tuple[_Slot, bool]:
         key = (version, post.fingerprint, post.symbols)
@@ -193,13 +220,13 @@ class BatchScorer:
             self._cache.popitem(last=False)
         return slot, True
 
-    def _count(self, stored: Sequence[Scored]) -> None:
+    def _with_windows(self, call: Callable[[], T]) -> T:
         try:
-            self._windows.add(stored)
+            return call()
         except WindowsLost:
             log.warning("Redis has lost its windows: restoring them from Postgres")
             self._windows.rebuild(self._posts, self._clock)
-            self._windows.add(stored)
+            return call()
 
     def _retry(self, server: str, call: Callable[[], T]) -> T:
         wait = _FIRST_RETRY_SECONDS
@@ -231,19 +258,27 @@ class BatchScorer:
         )
 
 
-def _join(post: Post, judgement: Judgement, model: str) -> Scored:
+def _join(post: Post, judgement: Judgement, model: str, sifted: Sifted) -> Scored:
     mentions = tuple(
         Mention(symbol, sentiment, in_text)
         for symbol, sentiment, in_text in zip(post.symbols, judgement.entities, judgement.found, strict=True)
     )
-    return Scored(post=post, sentiment=judgement.sentiment, mentions=mentions, model=model, topics=judgement.topics)
+    return Scored(
+        post=post,
+        sentiment=judgement.sentiment,
+        mentions=mentions,
+        model=model,
+        topics=judgement.topics,
+        story=sifted.story,
+        spam=sifted.spam,
+    )
 
 
 def _find_progress(batch: Batch) -> list[Progress]:
     newest: dict[tuple[str, int], datetime] = {}
     for message, moment in (
         # A post from the future (a feed with a wrong time zone) must not make all others late.
-        *((m, min(p.published_at, p.ingested_at)) for m, p, _ in batch.posts),
+        *((one.message, min(one.post.published_at, one.post.ingested_at)) for one in batch.posts),
         *((m, h.at) for m, h in batch.heartbeats),
     ):
         place = (message.topic, message.partition)

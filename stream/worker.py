@@ -13,11 +13,14 @@ from model.registry import load_version
 from storage.database import open_database
 from storage.models import ModelStore
 from storage.posts import PostStore
+from storage.stories import StoryStore
 from storage.windows import WindowStore
 from stream.app import build_app
 from stream.ending import Ending, run_app
 from stream.score import BatchScorer
 from stream.shadow import Shadow
+from stream.sift import Sift
+from stream.spam import name_trusted
 from stream.switch import ModelSwitch, name_worker
 
 __all__ = ["run_stream"]
@@ -31,7 +34,8 @@ def run_stream(settings: Settings) -> None:
     engine = open_database(settings.postgres)
     create_topics(settings.kafka)
     posts = PostStore(engine, windows_live=timedelta(hours=settings.redis.ttl_hours))
-    windows = WindowStore(settings.redis)
+    stories = StoryStore(settings.redis, settings.stream.story_hours)
+    windows = WindowStore(settings.redis, stories)
     posts.expect_partitions(settings.kafka.topic, settings.kafka.partitions)
     windows.check()
     clock, ending = SystemClock(), Ending()
@@ -48,6 +52,7 @@ def run_stream(settings: Settings) -> None:
         classifier=switch.first(),
         posts=posts,
         windows=windows,
+        sift=Sift(stories, name_trusted(settings.spam, settings.ingest), settings.stream.languages),
         clock=clock,
         cache_size=settings.stream.cache_size,
         stop=ending.stop,

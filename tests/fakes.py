@@ -1,16 +1,19 @@
 """Hand-written stand-ins for the expensive parts; each keeps the promises of the protocol it stands for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bearometer.clock import Clock
 from bearometer.errors import Unavailable, WindowsLost
 from bearometer.linking import find_spans
-from bearometer.mention import Scored, Sentiment
+from bearometer.mention import Scored, Sentiment, Unscored
 from bearometer.post import Post
 from bearometer.progress import Progress
+from bearometer.settings import SpamSettings
 from model.classifier import Judgement, Passage
+from storage.memory_stories import MemoryStoryStore
+from stream.sift import Sift, Stories
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -31,6 +34,11 @@ def make_post(native_id: str, text: str = "Harbor Mills opens a plant", **change
         "author": f"author-{native_id}",
     }
     return Post(**{**fields, **changes})
+
+
+def make_sift(stories: Stories | None = None) -> Sift:
+    """With stories in memory, unless others are given, the usual rules on spam, and a model that knows English."""
+    return Sift(stories or MemoryStoryStore(), SpamSettings(), ("en",))
 
 
 class KeywordClassifier:
@@ -61,18 +69,23 @@ class MemoryPosts:
 
     def __init__(self, failures: int = 0) -> None:
         self.stored: dict[str, Scored] = {}
+        self.unscored: dict[str, Unscored] = {}
         self.progress: dict[tuple[str, int], Progress] = {}
         self.failures = failures
 
-    def save(self, batch: Sequence[Scored], progress: Sequence[Progress]) -> list[Scored]:
+    def save(self, batch: Sequence[Scored | Unscored], progress: Sequence[Progress]) -> list[Scored]:
         if self.failures:
             self.failures -= 1
             message = "Postgres does not answer"
             raise Unavailable(message)
-        for scored in batch:
-            self.stored.setdefault(scored.post.id, scored)
+        for one in batch:
+            if isinstance(one, Scored):
+                self.stored.setdefault(one.post.id, one)
+            else:
+                self.unscored.setdefault(one.post.id, one)
         self.progress.update({(step.topic, step.partition): step for step in progress})
-        return [self.stored[post_id] for post_id in dict.fromkeys(scored.post.id for scored in batch)]
+        ids = dict.fromkeys(one.post.id for one in batch)
+        return [self.stored[post_id] for post_id in ids if post_id in self.stored]
 
 
 class MemoryWindows:
@@ -81,6 +94,8 @@ class MemoryWindows:
     def __init__(self, *, lost: bool = False) -> None:
         self.counted: dict[str, Scored] = {}
         self.lost = lost
+        self.rebuilds = 0
+        self.restore_too: Callable[[], None] = lambda: None
 
     def add(self, scored: Sequence[Scored]) -> int:
         if self.lost:
@@ -93,6 +108,8 @@ class MemoryWindows:
         del clock
         self.counted = dict(posts.stored)
         self.lost = False
+        self.rebuilds += 1
+        self.restore_too()
         return len(self.counted)
 
 

@@ -85,8 +85,18 @@ def make_full_alert(said: str = "Reddit", **changes: Any) -> Alert:
     alert = make_alert()
     assert alert.evidence is not None
     posts = (
-        make_post(said, source=said, author=said, roles=("first", "most shared"), words=(said, "quarter"), repeats=36),
-        make_post(said, source=said, roles=("most negative",), repeats=0),
+        make_post(
+            said,
+            source=said,
+            author=said,
+            roles=("first", "most shared"),
+            words=(said, "quarter"),
+            repeats=36,
+            accounts=31,
+            places=2,
+            since=START - timedelta(hours=30),
+        ),
+        make_post(said, source=said, roles=("most negative",), repeats=0, accounts=1, places=1),
     )
     evidence = dataclasses.replace(
         alert.evidence,
@@ -98,6 +108,9 @@ def make_full_alert(said: str = "Reddit", **changes: Any) -> Alert:
         authors=((said, 4), ("ann", 2), ("bob", 1)),
         topics=((said, 50), ("Earnings", 3)),
         new_terms=(NewTerm(said, 12, 0.3),),
+        stories=31,
+        spam=37,
+        spam_reasons=((said, 20), ("same-text", 10), ("many-symbols", 7)),
     )
     full = dataclasses.replace(
         alert,

@@ -49,7 +49,10 @@ def rich_alert() -> Alert:
     """An alert with everything that one can have."""
     peak = Spike("ACME", NOON - HOUR, NOON, 15, 0.1, 1e-9, 12, Measure.SHARE, 20, 1 / 9)
     evidence = Evidence(
-        top_posts=(TopPost("test:1", "It fell", NOON, 1.0, 2, words=("fell",), source="wire", roles=("first",)),),
+        top_posts=(
+            TopPost("test:1", "It fell", NOON, 1.0, 2, words=("fell",), source="wire", roles=("first",)),
+            TopPost("test:2", "It rose", NOON, 0.5, 2, accounts=3, places=2, since=NOON - HOUR),
+        ),
         chart=(ChartPoint(NOON, 15, 0.0, 2.5),),
         models=("m1",),
         mentions=33,
@@ -57,6 +60,9 @@ def rich_alert() -> Alert:
         authors=(("ann", 9),),
         topics=(("Earnings", 12),),
         new_terms=(NewTerm("recall", 8, 0.25),),
+        stories=21,
+        spam=4,
+        spam_reasons=(("promotion", 3), ("rate", 1)),
     )
     return replace(
         alert("rich", AlertState.ACKNOWLEDGED),

@@ -25,6 +25,8 @@ def scored(
     followers: int | None = 12,
     model: str = "test-1",
     topics: Mapping[str, float] = TOPICS,
+    story: str = "",
+    spam: Sequence[str] = (),
 ) -> Scored:
     return Scored(
         post=Post(
@@ -46,4 +48,6 @@ def scored(
         mentions=tuple(Mention(symbol, sentiment) for symbol in symbols),
         model=model,
         topics=topics,
+        story=story,
+        spam=tuple(spam),
     )

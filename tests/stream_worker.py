@@ -12,16 +12,17 @@ from pathlib import Path
 
 from bearometer.clock import SystemClock
 from bearometer.logs import start_logging
-from bearometer.mention import Scored
+from bearometer.mention import Scored, Unscored
 from bearometer.progress import Progress
 from bearometer.settings import load_settings
 from storage.database import connect
 from storage.posts import PostStore
+from storage.stories import StoryStore
 from storage.windows import WindowStore
 from stream.app import build_app
 from stream.ending import Ending, run_app
 from stream.score import BatchScorer
-from tests.fakes import KeywordClassifier
+from tests.fakes import KeywordClassifier, make_sift
 
 
 class FragilePosts(PostStore):
@@ -31,7 +32,7 @@ class FragilePosts(PostStore):
     slow_seconds = 0.0
     saved = 0
 
-    def save(self, batch: Sequence[Scored], progress: Sequence[Progress]) -> list[Scored]:
+    def save(self, batch: Sequence[Scored | Unscored], progress: Sequence[Progress]) -> list[Scored]:
         if self.fail_after is not None and self.saved >= self.fail_after:
             message = "a defect"
             raise RuntimeError(message)
@@ -54,6 +55,7 @@ def main() -> None:
         classifier=KeywordClassifier(),
         posts=posts,
         windows=WindowStore(settings.redis),
+        sift=make_sift(StoryStore(settings.redis)),
         clock=clock,
         cache_size=100,
         stop=ending.stop,

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from bearometer.clock import SystemClock
 from bearometer.logs import start_logging
-from bearometer.mention import Scored
+from bearometer.mention import Scored, Unscored
 from bearometer.progress import Progress
 from bearometer.settings import load_settings
 from storage.database import connect
 from storage.models import ModelStore
 from storage.posts import PostStore
+from storage.stories import StoryStore
 from storage.windows import WindowStore
 from stream import shadow_worker
 from stream.app import build_app
@@ -27,13 +28,14 @@ from stream.ending import Ending, run_app
 from stream.score import BatchScorer
 from stream.shadow import Shadow
 from stream.switch import ModelSwitch, name_worker
+from tests.fakes import make_sift
 from tests.registry_fakes import load_words
 
 
 class SlowPosts(PostStore):
     slow_seconds = 0.0
 
-    def save(self, batch: Sequence[Scored], progress: Sequence[Progress]) -> list[Scored]:
+    def save(self, batch: Sequence[Scored | Unscored], progress: Sequence[Progress]) -> list[Scored]:
         time.sleep(self.slow_seconds)
         return super().save(batch, progress)
 
@@ -58,6 +60,7 @@ def main() -> None:
         classifier=switch.first(),
         posts=posts,
         windows=WindowStore(settings.redis),
+        sift=make_sift(StoryStore(settings.redis)),
         clock=clock,
         cache_size=100,
         stop=ending.stop,

@@ -16,9 +16,9 @@ __all__ = ["demo", "register"]
 
 SQL = (
     (
-        "Who was spoken badly of, each text counted once",
-        "SELECT symbol, count(*) AS negative, count(DISTINCT fingerprint) AS distinct_texts FROM negative_posts\n"
-        "GROUP BY symbol ORDER BY distinct_texts DESC LIMIT 5",
+        "Who was spoken badly of, each story counted once",
+        "SELECT symbol, count(*) AS negative, count(DISTINCT story) AS stories FROM negative_posts\n"
+        "GROUP BY symbol ORDER BY stories DESC LIMIT 5",
     ),
     (
         "The worst day, hour by hour",

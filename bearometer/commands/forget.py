@@ -82,7 +82,7 @@ def forget(
         _print(done)
     else:
         typer.echo("removed")
-    typer.echo(f"the windows are complete: {done.rebuilt_from:,} posts counted")
+    typer.echo(f"the windows are complete: {done.rebuilt_from:,} posts read")
 
 
 def _find_whom(
@@ -121,6 +121,7 @@ def _print(found: "Forgotten") -> None:
         (found.alerts, "alerts, in what they quote and name"),
         (found.messages, "stored messages, in what they quote and name"),
         (found.buckets, "minutes in Redis, to be counted again"),
+        (found.stories, "stories in Redis, to be known again"),
     )
     for count, what in lines:
         if count:

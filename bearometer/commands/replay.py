@@ -195,11 +195,11 @@ def _finish(result: "ReplaySummary", summary: Path | None) -> None:
 
 
 def _describe_alert(alert: "Alert") -> str:
-    from alerts.headline import one_text, rareness, seen
+    from alerts.headline import one_story, rareness, seen
     from alerts.message import time_utc
 
     end = f"until {time_utc(alert.resolved_at)}" if alert.resolved_at else "still firing"
-    copies = one_text(alert)
+    copies = one_story(alert)
     return (
         f"{plain(alert.symbol, 20)} from {time_utc(alert.started_at)} {end}: "
         f"{seen(alert.peak)}; {rareness(alert.peak)}{f'; {copies}' if copies else ''}"

@@ -58,9 +58,9 @@ def sql(
     """Ask Postgres with SQL of your own; it can only read.
 
     Views to begin with: sentiment_by_minute, sentiment_by_hour, sentiment_by_day and topics_by_minute, topics_by_hour,
-    topics_by_day; negative_posts, alert_history.
-    docs/sql.md has an example of each. Posts are other people's text: do not open a CSV of them in a spreadsheet
-    without --spreadsheet.
+    topics_by_day; stories and stories_of(symbol, since, until); negative_posts, spam_posts, unscored_posts,
+    alert_history. docs/sql.md has an example of each. Posts are other people's text: do not open a CSV of them in a
+    spreadsheet without --spreadsheet.
 
     Example: bearometer sql "SELECT day, posts, negative FROM sentiment_by_day WHERE symbol = 'WMT' ORDER BY day"
 
@@ -94,10 +94,11 @@ def sql(
 
 
 def rebuild_windows() -> None:
-    """Give Redis back the windows of the last two days, from Postgres.
+    """Give Redis back the windows and the stories of the last two days, from Postgres.
 
     For a Redis that was emptied, restarted or replaced. The stream workers do it by themselves when they find it so;
-    running it at any time, beside them, does no harm: what is there is not counted again.
+    running it at any time, beside them, does no harm: what is there is not counted again. Spam is read too, for the
+    stories that it tells, and counted in no window.
 
     Example: bearometer rebuild-windows
     """
@@ -114,9 +115,9 @@ def rebuild_windows() -> None:
     store = WindowStore(settings.redis)
     engine = open_database(settings.postgres)
     store.check()
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,} posts counted"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,} posts read"), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("rebuild", total=None)
         count = store.rebuild(PostStore(engine), SystemClock(), lambda done: bar.update(task, completed=done))
-    typer.echo(f"the windows are complete: {count:,} posts counted")
+    typer.echo(f"the windows are complete: {count:,} posts read")

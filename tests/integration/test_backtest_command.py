@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from bearometer.commands.backtest import register
 from bearometer.errors import Failed, Misconfigured
-from bearometer.mention import Scored
+from bearometer.mention import Scored, Unscored
 from bearometer.post import MARKET, topic_key
 from storage.history import find_post, read_history
 from storage.posts import PostStore
@@ -126,3 +126,28 @@ def test_the_post_that_speaks_worst_is_found(engine: Engine) -> None:
     assert post is not None
     assert post.id == "test:h"
     assert find_post(engine, "NONE", CRASH, CRASH + 2 * HOUR) is None
+
+
+def test_the_history_is_of_stories_without_spam_and_without_what_was_not_scored(engine: Engine) -> None:
+    spam = replace(said("spam", CRASH, bad=True), spam=("promotion: a list",))
+    worst = replace(spam, mentions=(replace(spam.mentions[0], sentiment=replace(BAD, negative=0.9, neutral=0.0)),))
+    foreign = said("foreign", CRASH).post
+    PostStore(engine).save(
+        [
+            worst,
+            Unscored(foreign, "language: pt"),
+            replace(said("new", CRASH + HOUR, bad=True), story="s"),
+            said("old", CRASH + 2 * HOUR, bad=True),
+        ],
+        [],
+    )
+    for whole_posts in (False, True):
+        known = list(read_history(engine, START, START + 40 * DAY, whole_posts=whole_posts))
+        assert {(each.mention.post_id, each.mention.story) for each in known} == {
+            ("test:new", "s"),
+            ("test:old", "old"),
+        }
+        assert len(known) == (6 if whole_posts else 2)
+    post = find_post(engine, "ACME", START, START + 40 * DAY)
+    assert post is not None
+    assert post.id == "test:new"

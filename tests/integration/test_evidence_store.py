@@ -1,13 +1,14 @@
 """What was said in an interval, and how one spoke before, from a real Postgres."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, event
 
 from bearometer.errors import Unavailable
-from bearometer.mention import Mention, Scored
+from bearometer.mention import Mention, Scored, Unscored
 from bearometer.post import MARKET, topic_key
 from storage.alerts import AlertStore
 from storage.evidence import Said, find_said
@@ -34,7 +35,7 @@ def find(engine: Engine) -> Find:
     return find
 
 
-def save(posts: PostStore, *batch: Scored | Sequence[Scored]) -> None:
+def save(posts: PostStore, *batch: Scored | Sequence[Scored | Unscored]) -> None:
     posts.save([one for each in batch for one in ([each] if isinstance(each, Scored) else each)], [])
 
 
@@ -42,25 +43,88 @@ def minute(number: int) -> datetime:
     return NOON + timedelta(minutes=number)
 
 
-def test_a_text_is_shown_by_its_first_and_by_its_most_followed_post(posts: PostStore, find: Find) -> None:
+def elsewhere(one: Scored, source: str) -> Scored:
+    return replace(one, post=replace(one.post, source=source))
+
+
+def test_a_story_is_one_entry_shown_by_its_first_post(posts: PostStore, find: Find) -> None:
     save(
         posts,
-        scored("late", fingerprint="a", published_at=minute(9), followers=500, author="big"),
-        scored("early", fingerprint="a", published_at=minute(1), followers=None),
-        scored("middle", fingerprint="a", published_at=minute(5), followers=7),
-        scored("other", fingerprint="b", published_at=minute(2), text="ACME is sued"),
+        elsewhere(scored("late", fingerprint="a1", story="a", published_at=minute(9), author="big"), "wire"),
+        scored("early", fingerprint="a2", story="a", published_at=minute(1), followers=None, author=None),
+        scored("middle", fingerprint="a1", story="a", published_at=minute(5), author="big"),
+        scored("other", fingerprint="a1", story="b", published_at=minute(2), text="ACME is sued"),
     )
-    first, second = sorted(find("ACME").texts, key=lambda said: -said.times)
-    assert (first.times, first.first.id, first.most_followed.id) == (3, "test:early", "test:late")
-    assert (first.first.repeats, first.most_followed.author, first.first.followers) == (2, "big", None)
-    assert (second.times, second.first.id, second.first.text) == (1, "test:other", "ACME is sued")
-    assert second.first == second.most_followed
-    assert (second.first.source, second.first.url) == ("test", "https://example.org/1")
+    said = find("ACME")
+    first, second = sorted(said.firsts, key=lambda post: -post.repeats)
+    assert (said.mentions, said.stories) == (4, 2)
+    assert (first.id, first.repeats, first.accounts, first.places) == ("test:early", 2, 2, 2)
+    assert (first.author, first.followers, first.since) == (None, None, None)
+    assert (second.id, second.text, second.repeats, second.accounts) == ("test:other", "ACME is sued", 0, 1)
+    assert (second.source, second.url, second.places) == ("test", "https://example.org/1", 1)
+
+
+def test_what_was_stored_without_a_story_is_folded_by_its_fingerprint(posts: PostStore, find: Find) -> None:
+    save(
+        posts,
+        [scored(f"old{n}", fingerprint="f", published_at=minute(n)) for n in range(3)],
+        scored("new", fingerprint="f", story="s", published_at=minute(4)),
+    )
+    said = find("ACME")
+    assert said.stories == 2
+    assert [(post.id, post.repeats) for post in said.firsts] == [("test:old0", 2), ("test:new", 0)]
+
+
+@pytest.mark.parametrize("key", ["ACME", MARKET, topic_key("sales")])
+def test_a_story_that_began_in_the_day_before_says_since_when(key: str, posts: PostStore, find: Find) -> None:
+    save(
+        posts,
+        scored("long ago", story="s", published_at=NOON - 25 * HOUR),
+        scored("spam", story="s", published_at=NOON - 24 * HOUR, spam=("rate: 70 posts",)),
+        scored("calm", story="s", sentiment=CALM, published_at=NOON - 23 * HOUR),
+        scored("before", story="s", published_at=NOON - HOUR),
+        scored("now", story="s"),
+        scored("new", story="t"),
+    )
+    assert [(post.id, post.repeats, post.since) for post in find(key).firsts] == [
+        ("test:now", 0, NOON - 23 * HOUR),
+        ("test:new", 0, None),
+    ]
+
+
+@pytest.mark.parametrize("key", ["ACME", MARKET, topic_key("sales")])
+def test_spam_is_left_out_and_counted_by_its_first_reason(key: str, posts: PostStore, find: Find) -> None:
+    hostile = ("<script>alert(1)</script>" * 9,)
+    both = ("same-text: 12 accounts", 'promotion: "new pick: coming"')
+    save(
+        posts,
+        [scored(f"copy{n}", spam=both, author=f"bot{n}") for n in range(3)],
+        scored("pick", spam=('promotion: "new pick: coming"',), model="m2", text="a pick of picks"),
+        scored("hostile", spam=hostile),
+        scored("calm", spam=("rate: 70 posts",), sentiment=CALM),
+        scored("before", spam=both, published_at=NOON - HOUR),
+        scored("real", story="s"),
+    )
+    said = find(key)
+    assert (said.mentions, said.stories, said.models, said.authors) == (1, 1, ("test-1",), (("ann", 1),))
+    assert [post.id for post in said.firsts] == ["test:real"]
+    assert said.past == said.elsewhere == ()
+    assert said.spam == 6
+    assert said.spam_reasons == (("same-text", 3), (hostile[0][:40], 1), ("promotion", 1), ("rate", 1))
+    everything = find(key, every_label=True)
+    assert (everything.mentions, everything.spam) == (1, 6)
+
+
+def test_what_no_model_was_asked_about_is_no_evidence(posts: PostStore, find: Find) -> None:
+    before = replace(scored("0").post, published_at=NOON - HOUR)
+    save(posts, [Unscored(post, "language: pt", story="s") for post in (scored("1").post, before)])
+    nothing = Said(0, 0, (), (), (), (), (), 0, (), (), ())
+    assert find(MARKET, every_label=True) == find("ACME", every_label=True) == nothing
 
 
 def test_the_interval_holds_its_start_and_not_its_end(posts: PostStore, find: Find) -> None:
     save(posts, [scored(str(n), fingerprint=f"f{n}", published_at=NOON + n * HOUR) for n in (-1, 0, 1)])
-    assert [said.first.id for said in find("ACME").texts] == ["test:0"]
+    assert [post.id for post in find("ACME").firsts] == ["test:0"]
 
 
 def test_sources_authors_topics_and_models_come_with_their_numbers(posts: PostStore, find: Find) -> None:
@@ -93,11 +157,11 @@ def test_a_topic_and_the_market_are_found_by_their_keys(posts: PostStore, find: 
         scored("2", topics={"sales": 1.0}, fingerprint="b", symbols=()),
         scored("3", topics={"law": 1.0}, fingerprint="c", sentiment=CALM),
     )
-    assert [said.first.id for said in find(topic_key("law")).texts] == ["test:1"]
+    assert [post.id for post in find(topic_key("law")).firsts] == ["test:1"]
     assert find(topic_key("law"), every_label=True).mentions == 2
-    assert sorted(said.first.id for said in find(MARKET).texts) == ["test:1", "test:2"]
+    assert sorted(post.id for post in find(MARKET).firsts) == ["test:1", "test:2"]
     assert find(MARKET, every_label=True).mentions == 3
-    assert find(topic_key("nothing")).texts == ()
+    assert find(topic_key("nothing")).firsts == ()
 
 
 def test_the_weeks_before_are_sampled_and_end_where_the_interval_begins(posts: PostStore, find: Find) -> None:
@@ -119,17 +183,18 @@ def test_long_texts_are_cut_and_many_are_chosen_from(posts: PostStore, find: Fin
     save(posts, [scored(str(n), fingerprint=f"f{n:04}", text="x" * 5000, author=f"a{n}") for n in range(700)])
     said = find("ACME")
     assert said.mentions == 700
-    assert 300 <= len(said.texts) <= 600
-    assert {len(text.first.text) for text in said.texts} == {2000}
+    assert said.stories == 700
+    assert 300 <= len(said.firsts) <= 600
+    assert {len(post.text) for post in said.firsts} == {2000}
     assert len(said.authors) == 10
 
 
-def test_one_question_is_four_statements_and_a_time_limit(posts: PostStore, find: Find, engine: Engine) -> None:
+def test_one_question_is_six_statements_and_a_time_limit(posts: PostStore, find: Find, engine: Engine) -> None:
     save(posts, [scored(str(n), fingerprint=f"f{n}") for n in range(50)])
     statements: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda _c, _cur, statement, *_: statements.append(statement))
     find("ACME")
-    assert len(statements) == 5
+    assert len(statements) == 7
 
 
 def test_the_evaluator_asks_over_its_own_connection(posts: PostStore, find: Find, engine: Engine) -> None:
@@ -143,4 +208,4 @@ def test_the_evaluator_asks_over_its_own_connection(posts: PostStore, find: Find
 
 
 def test_an_empty_store_has_said_nothing(find: Find) -> None:
-    assert find("ACME") == find(MARKET) == Said(0, (), (), (), (), (), (), ())
+    assert find("ACME") == find(MARKET) == Said(0, 0, (), (), (), (), (), 0, (), (), ())

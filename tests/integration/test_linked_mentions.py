@@ -12,7 +12,7 @@ from ingest.normalise import normalise
 from ingest.source import RawPost
 from model.load import load_classifier
 from stream.score import BatchScorer, Message
-from tests.fakes import MemoryPosts, MemoryWindows
+from tests.fakes import MemoryPosts, MemoryWindows, make_sift
 
 NOW = datetime(2026, 3, 18, 16, 20, tzinfo=UTC)
 
@@ -28,6 +28,7 @@ def scorer(posts: MemoryPosts) -> BatchScorer:
         classifier=load_classifier(ModelSettings(device="cpu")),
         posts=posts,
         windows=MemoryWindows(),
+        sift=make_sift(),
         clock=ManualClock(NOW),
         cache_size=10,
         stop=threading.Event(),

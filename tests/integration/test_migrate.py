@@ -41,6 +41,9 @@ VIEWS = {
     "alert_history",
     "negative_posts",
     "shadow_comparison",
+    "spam_posts",
+    "stories",
+    "unscored_posts",
     *(f"sentiment_by_{unit}" for unit in UNITS),
     *(f"topics_by_{unit}" for unit in UNITS),
 }

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from bearometer.mention import Mention, SeenMention
+from bearometer.mention import Mention, SeenMention, Unscored
 from bearometer.progress import Progress
 from storage.lease import EvaluatorLease
 from storage.posts import PostStore
@@ -43,7 +43,7 @@ def test_the_first_poll_gives_the_past_and_each_later_one_what_is_new(posts: Pos
         ("test:4", "ACME", True),
         ("test:4", "ZETA", True),
     ]
-    assert (first[0].fingerprint, first[0].author) == ("f0", "ann")
+    assert (first[0].story, first[0].author) == ("f0", "ann")
     assert polled(lease) == []
 
     late = scored("5", published_at=NOON - HOUR)
@@ -132,6 +132,35 @@ def test_of_a_post_that_praises_one_company_and_blames_another_only_the_blamed_o
     assert [(seen.symbol, seen.negative) for seen in polled(lease)] == [("ACME", False), ("ZETA", True)]
     assert lease.evidence("ZETA", NOON, NOON + HOUR).mentions == 1
     assert lease.evidence("ACME", NOON, NOON + HOUR).mentions == 0
+
+
+def test_a_mention_bears_its_story_and_one_of_before_its_fingerprint(posts: PostStore, lease: EvaluatorLease) -> None:
+    posts.save([scored("1", fingerprint="f1", story="s1"), scored("2", fingerprint="f2")], [])
+
+    assert {(seen.symbol, seen.post_id, seen.story) for seen in polled(lease, whole_posts=True)} == {
+        (symbol, post_id, story)
+        for symbol in ("ACME", "#sales", "*")
+        for post_id, story in (("test:1", "s1"), ("test:2", "f2"))
+    }
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_neither_spam_nor_what_no_model_was_asked_about_is_polled(
+    is_first: bool, posts: PostStore, lease: EvaluatorLease
+) -> None:
+    if not is_first:
+        polled(lease, whole_posts=True)
+    foreign = Unscored(replace(scored("2").post, language="pt"), "language: pt", story="s2")
+    foreign_spam = Unscored(replace(scored("3").post, language="pt"), "language: pt", spam=("rate: 90 posts",))
+    posts.save([scored("1", spam=("promotion: a list",)), foreign, foreign_spam, scored("4", topics={})], [])
+
+    assert [(seen.symbol, seen.post_id) for seen in polled(lease, whole_posts=True)] == [
+        ("*", "test:4"),
+        ("ACME", "test:4"),
+    ]
+    for key in ("ACME", "#sales", "*"):
+        said = lease.evidence(key, NOON, NOON + HOUR, every_label=True)
+        assert (said.mentions, said.spam) == (0 if key == "#sales" else 1, 1)
 
 
 def test_topics_and_the_market_are_not_polled_where_nobody_asks_for_them(

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from bearometer.errors import Misconfigured, Transient, Unavailable
-from bearometer.mention import Mention, Sentiment
+from bearometer.mention import Mention, Sentiment, Unscored
 from bearometer.progress import Progress
 from bearometer.settings import PostgresSettings
 from storage.database import connect
@@ -316,3 +317,38 @@ def test_a_server_that_ends_the_session_is_unavailable_and_the_next_call_works(
         list(chunks)
 
     assert store.save([scored("1")], []) == [scored("1")]
+
+
+def test_story_and_reasons_of_spam_are_stored_with_the_post_and_its_mentions(store: PostStore, engine: Engine) -> None:
+    told = replace(scored("1", symbols=("ZETA", "ACME")), story="00000000000000aa")
+    spam = replace(scored("2", symbols=("ZETA",)), story="00000000000000aa", spam=("many-symbols: 12 symbols",))
+
+    assert store.save([told, spam], []) == [told, spam]
+    assert store.save([replace(spam, spam=(), story="")], []) == [spam], "what was said first stays"
+    assert rows(engine, "SELECT DISTINCT story, spam FROM mentions ORDER BY spam") == [
+        ("00000000000000aa", False),
+        ("00000000000000aa", True),
+    ]
+    assert rows(engine, "SELECT id, spam FROM posts WHERE cardinality(spam) > 0") == [
+        ("test:2", ["many-symbols: 12 symbols"])
+    ]
+
+
+def test_a_post_without_a_score_is_stored_and_never_given_back(store: PostStore, engine: Engine) -> None:
+    foreign = Unscored(scored("1").post, "language: es", story="00000000000000aa", spam=("promotion: \0",))
+    known = scored("2")
+
+    assert store.save([foreign, known], []) == [known]
+    assert store.save([foreign, replace(scored("1"))], []) == [], "it stays as it was stored first"
+    assert rows(engine, "SELECT id, unscored, label, model, story, spam FROM posts WHERE label IS NULL") == [
+        ("test:1", "language: es", None, None, "00000000000000aa", ["promotion: \N{REPLACEMENT CHARACTER}"])
+    ]
+    assert rows(engine, "SELECT post_id FROM mentions") == [("test:2",)]
+    assert store.find(["test:1", "test:2"]) == {"test:2": known}
+    assert [one for chunk in store.stored_since(NOON) for one in chunk] == [known]
+
+
+def test_a_post_cannot_be_stored_half_scored(engine: Engine, store: PostStore) -> None:
+    store.save([scored("1")], [])
+    with pytest.raises(IntegrityError, match="posts_scored_or_not"), engine.begin() as connection:
+        connection.execute(text("UPDATE posts SET label = NULL"))

@@ -28,7 +28,7 @@ from storage.posts import PostStore
 from storage.query import ask
 from storage.shadow import ShadowStore
 from tests.conditions import WaitUntil
-from tests.stored_samples import CALM, GOOD, NOON, scored
+from tests.stored_samples import BAD, CALM, GOOD, NOON, scored
 
 DOCS = Path(__file__).parents[2] / "docs" / "sql.md"
 
@@ -181,12 +181,15 @@ def test_percent_signs_and_colons_are_taken_as_they_stand(run: Run) -> None:
     assert json.loads(output.stdout) == {"said": "100% :x %s"}
 
 
-def test_a_superuser_reads_tables_but_no_files(servers: Servers, database_url: str) -> None:
+def test_a_superuser_reads_tables_and_views_but_no_files(servers: Servers, database_url: str) -> None:
     database = make_url(database_url).database
     assert database is not None
     superuser = create_engine(servers.postgres.url(database, user="postgres"))
     with ask(superuser, "SELECT count(*) FROM posts", 5) as answer:
         assert list(answer.rows) == [(0,)]
+    for name in (*inspect(superuser).get_view_names(), "stories_of('ACME', '2024-03-31', '2024-04-01')"):
+        with ask(superuser, f"SELECT * FROM {name}", 5) as answer:
+            assert not list(answer.rows)
     with pytest.raises(Failed, match="permission denied"), ask(superuser, "SELECT pg_read_file('PG_VERSION')", 5):
         pass
     superuser.dispose()
@@ -243,6 +246,8 @@ def test_the_views_count_what_is_stored(run: Run) -> None:
         "distinct_authors": 2,
         "distinct_texts": 1,
         "in_text": 2,
+        "distinct_stories": 1,
+        "spam": 0,
     }
     assert len(days) == 2
     assert len(answer("SELECT * FROM sentiment_by_hour WHERE symbol = 'ACME'")) == 3
@@ -260,6 +265,8 @@ def test_the_views_count_what_is_stored(run: Run) -> None:
         "mean_score": pytest.approx((-0.6 + 0.75) / 2),
         "distinct_authors": 2,
         "distinct_texts": 1,
+        "distinct_stories": 1,
+        "spam": 0,
     }
     assert len(topics) == 2
     assert len(answer("SELECT * FROM topics_by_hour")) == 3
@@ -283,7 +290,7 @@ def test_every_example_of_the_documentation_runs(run: Run, engine: Engine) -> No
         run("sql", example)
     with engine.connect() as connection:
         views = inspect(connection).get_view_names()
-    for view in views:
+    for view in (*views, "stories_of(", "stories_between("):
         assert any(view in example for example in examples), view
 
 
@@ -316,18 +323,37 @@ def test_windows_are_rebuilt_and_shown(run: Run, redis_url: str) -> None:
 
     shown = run("windows", "$acme", "--at", "2024-03-31T13:30").stdout.splitlines()
     assert shown[0] == "ACME up to 2024-03-31 13:30 UTC"
-    assert [line.split()[:3] for line in shown[2:]] == [
-        ["1m", "0", "0"],
-        ["5m", "0", "0"],
-        ["15m", "0", "0"],
-        ["1h", "1", "0"],
-        ["24h", "2", "1"],
+    assert shown[1].split()[:4] == ["window", "posts", "stories", "negative"]
+    assert [line.split()[:4] for line in shown[2:]] == [
+        ["1m", "0", "0", "0"],
+        ["5m", "0", "0", "0"],
+        ["15m", "0", "0", "0"],
+        ["1h", "1", "1", "0"],
+        ["24h", "2", "1", "1"],
     ]
 
     newest = [json.loads(line) for line in run("windows", "ACME", "--json").stdout.splitlines()]
     assert [window["posts"] for window in newest] == [1, 1, 1, 1, 2]
+    assert [window["distinct_stories"] for window in newest] == [1, 1, 1, 1, 1]
     assert newest[0]["end"] == "2024-04-01T12:01:00Z"
     assert run("windows", "ZETA", "--json").stdout.count("\n") == 5
+
+
+def test_windows_show_a_mean_weighed_by_followers_to_who_asks_for_it(run: Run, engine: Engine) -> None:
+    star = scored("star", symbols=("STAR",), sentiment=BAD, followers=999)
+    PostStore(engine).save([star, scored("fan", symbols=("STAR",), sentiment=GOOD, followers=None)], [])
+    run("rebuild-windows")
+
+    plain = run("windows", "STAR").stdout.splitlines()
+    weighted = run("windows", "STAR", "--weighted").stdout.splitlines()
+    assert plain[-1].split() == ["24h", "2", "1", "1", "0", "1", "+0.07", "1"]
+    assert weighted[-1].split() == ["24h", "2", "1", "1", "0", "1", "+0.07", "-0.33", "1"]
+    assert "weighted" not in plain[1]
+    assert "weighted" in weighted[1]
+
+    [*_, day] = map(json.loads, run("windows", "STAR", "--weighted", "--json").stdout.splitlines())
+    assert day["weighted_score"] == pytest.approx((4 * -0.6 + 0.75) / 5)
+    assert "weighted_score" not in run("windows", "STAR", "--json").stdout
 
 
 def test_windows_of_a_topic_are_shown_by_its_name_or_a_part_of_it(run: Run) -> None:
@@ -336,7 +362,7 @@ def test_windows_of_a_topic_are_shown_by_its_name_or_a_part_of_it(run: Run) -> N
     for named in (["--topic", "sales"], ["--topic", "ALE"], ["#sales"]):
         shown = run("windows", *named, "--at", "2024-03-31T13:30").stdout.splitlines()
         assert shown[0] == "sales up to 2024-03-31 13:30 UTC"
-        assert shown[-1].split()[:5] == ["24h", "2", "1", "0", "1"]
+        assert shown[-1].split()[:6] == ["24h", "2", "1", "1", "0", "1"]
 
     newest = [json.loads(line) for line in run("windows", "--topic", "sales", "--json").stdout.splitlines()]
     assert newest[0]["end"] == "2024-04-01T12:01:00Z"
@@ -350,7 +376,7 @@ def test_windows_of_nothing_in_particular_are_those_of_the_market_and_its_topics
 
     shown = run("windows", "--at", "2024-03-31T13:30").stdout.splitlines()
     assert shown[0] == "24h up to 2024-03-31 13:30 UTC"
-    assert [" ".join(line.split()[:-5]) for line in shown[2:]] == ["* 3 2", "sales 2 1", "M&A | Investments 1 1"]
+    assert [" ".join(line.split()[:-5]) for line in shown[2:]] == ["* 3 1", "sales 2 1", "M&A | Investments 1 1"]
 
     found = [json.loads(line) for line in run("windows", "--json").stdout.splitlines()]
     assert [(one.get("symbol"), one.get("topic"), one["posts"]) for one in found] == [

@@ -1,8 +1,9 @@
 """WindowStore against a real Redis: what only Redis can do to it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,9 +16,11 @@ from bearometer.embedded import Servers
 from bearometer.errors import Misconfigured, Unavailable, WindowsLost
 from bearometer.post import MARKET, topic_key
 from bearometer.settings import PostgresSettings, RedisSettings
+from bearometer.sketch import Sketch
 from bearometer.window import Bucket, sum_buckets
 from storage.database import connect
 from storage.posts import PostStore
+from storage.stories import StoryStore
 from storage.windows import WindowStore
 from tests.stored_samples import NOON, scored
 
@@ -157,7 +160,7 @@ def test_workers_that_add_the_same_posts_at_once_count_each_once(windows: Window
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
 
-    expected = sum_buckets("ACME", NOON, NOON + HOUR, [Bucket.of("ACME", one.post, one.sentiment) for one in batch])
+    expected = sum_buckets("ACME", NOON, NOON + HOUR, [Bucket.of("ACME", one, one.sentiment) for one in batch])
     assert windows.window("ACME", HOUR, NOON + HOUR) == expected
 
 
@@ -200,7 +203,7 @@ def test_redis_emptied_again_and_again_under_running_workers_ends_equal_to_postg
     except WindowsLost:
         windows.rebuild(posts, CLOCK)
 
-    expected = sum_buckets("ACME", NOON, NOON + HOUR, [Bucket.of("ACME", one.post, one.sentiment) for one in batch])
+    expected = sum_buckets("ACME", NOON, NOON + HOUR, [Bucket.of("ACME", one, one.sentiment) for one in batch])
     assert windows.window("ACME", HOUR, NOON + HOUR) == expected
     assert sum(losses) > 0, "the test has shown nothing"
 
@@ -233,6 +236,36 @@ def test_who_waited_for_anothers_rebuild_has_nothing_left_to_do(
 
         assert windows.rebuild(posts, CLOCK, on_progress=start_second) == 1
         assert second[0].result(10) in (0, 1), "1 when it looked for the marker only after it was set"
+
+
+def test_a_rebuild_sets_no_marker_when_redis_is_emptied_before_the_stories_are_known(
+    posts: PostStore, redis_url: str, client: redis.Redis
+) -> None:
+    class EmptiedFirst(StoryStore):
+        def remember(self, stored: Iterable[tuple[Sketch, str]], guard: str | None = None, token: str = "") -> None:
+            client.flushdb()
+            super().remember(stored, guard, token)
+
+    settings = RedisSettings(url=SecretStr(redis_url))
+    posts.save([replace(scored("1"), story="5c0ffee5c0ffee00")], [])
+    store = WindowStore(settings, EmptiedFirst(settings))
+
+    with pytest.raises(WindowsLost):
+        store.rebuild(posts, CLOCK)
+    with pytest.raises(WindowsLost):
+        store.add([])
+
+
+def test_a_bucket_that_an_earlier_version_began_is_counted_on(windows: WindowStore, client: redis.Redis) -> None:
+    bucket = f"bearometer:bucket:ACME:{int(NOON.timestamp()) // 60}"
+    client.hset(bucket, mapping={"negative": 2, "score": -1_200_000, "pseen": "", "acy": "", "f0123abc": ""})
+
+    windows.add([replace(scored("1", followers=None), story="5c0ffee5c0ffee00")])
+
+    window = windows.window("ACME", HOUR, NOON + HOUR)
+    assert (window.posts, window.distinct_authors, window.distinct_stories) == (3, 2, 2)
+    assert window.mean_score == pytest.approx(-0.6)
+    assert window.weighted_score == pytest.approx(-0.6)
 
 
 def test_redis_away_is_unavailable_and_back_empty_is_lost(

@@ -19,6 +19,8 @@ def _shown(default: object) -> str:
         default = default.get_secret_value()
     if default is None or default == ():
         return "none"
+    if isinstance(default, tuple):
+        return ", ".join(f"`{item}`" for item in default)
     return f"`{str(default).lower()}`" if isinstance(default, bool) else f"`{default}`"
 
 

@@ -75,7 +75,7 @@ def test_a_shuffle_is_the_same_for_the_same_seed_whatever_the_order_of_the_histo
 
 def test_what_is_repeated_is_left_out_before_the_days_are_drawn() -> None:
     flood = [mention(CRASH + n * MINUTE, author="one") for n in range(50)]
-    echo = [replace(mention(CRASH + n * MINUTE, "BOLT"), fingerprint="same") for n in range(50)]
+    echo = [replace(mention(CRASH + n * MINUTE, "BOLT"), story="same") for n in range(50)]
     assert Counter(each.symbol for each in find_distinct(flood + echo)) == {"ACME": 1, "BOLT": 1}
     assert len(find_distinct(crash() + crash())) == 30
 

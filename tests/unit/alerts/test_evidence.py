@@ -7,32 +7,33 @@ from alerts.evidence import gather
 from bearometer.alert import ChartPoint, Measure, TopPost
 from bearometer.errors import Transient, Unavailable
 from bearometer.post import MARKET
-from storage.evidence import Said, SaidText
+from storage.evidence import Said
 from tests.sample_alerts import START, make_alert
 
 BARS = (ChartPoint(START - timedelta(hours=1), 3, 0.1, 1.5),)
 PAST = tuple(f"Harbor Mills sells flour in {word}" for word in ("spring", "summer", "autumn", "winter"))
 
 
-def said_text(text: str, minute: int, times: int = 1) -> SaidText:
-    post = TopPost(f"test:{minute}", text, START - timedelta(minutes=minute), 0.8, times - 1, "ann", 5)
-    return SaidText(times, post, post)
+def first(text: str, minute: int, times: int = 1) -> TopPost:
+    return TopPost(f"test:{minute}", text, START - timedelta(minutes=minute), 0.8, times - 1, "ann", 5)
 
 
 SAID = Said(
     mentions=43,
+    stories=5,
     sources=(("reddit", 40), ("rss", 3)),
     authors=tuple((f"author {n}", 9 - n) for n in range(9)),
     topics=(("Legal", 43),),
     models=("m1",),
-    texts=(
-        said_text("an old grumble about the flour", 90),
-        said_text("recall of the flour in all shops", 60),
-        said_text("recall of the bread in all shops", 50),
-        said_text("a recall at last, says the mill", 40),
-        said_text("win a phone, follow this link now", 30, times=20),
-        said_text("win a phone, follow this link now #hbrm", 20, times=19),
+    firsts=(
+        first("an old grumble about the flour", 90),
+        first("recall of the flour in all shops", 60),
+        first("recall of the bread in all shops", 50),
+        first("a recall at last, says the mill", 40),
+        first("win a phone, follow this link now", 30, times=39),
     ),
+    spam=37,
+    spam_reasons=tuple((f"code-{n}", 9 - n) for n in range(9)),
     past=PAST,
     elsewhere=tuple(f"the market is quiet on day {chr(97 + number)}" for number in range(26)),
 )
@@ -66,14 +67,15 @@ def test_the_evidence_holds_what_the_alert_is_to_be_believed_by() -> None:
         ("test:60", ("first",)),
         ("test:30", ("most shared",)),
         ("test:90", ("most negative",)),
-        ("test:40", ()),
         ("test:50", ()),
+        ("test:40", ()),
     ]
     assert evidence.top_posts[1].repeats == 38
     assert [(new.term, new.seen) for new in evidence.new_terms] == [("recall", 3)]
     assert (evidence.chart, evidence.models, evidence.mentions) == (BARS, ("m1",), 43)
     assert (evidence.sources, evidence.topics) == (SAID.sources, SAID.topics)
     assert evidence.authors == SAID.authors[:5]
+    assert (evidence.stories, evidence.spam, evidence.spam_reasons) == (5, 37, SAID.spam_reasons[:5])
 
 
 def test_a_window_is_closed_at_the_left_and_open_at_the_right_as_the_stores_are() -> None:
@@ -102,7 +104,7 @@ def test_the_words_are_asked_of_the_top_post_alone(symbol: str, asked: str) -> N
 
 
 def test_nothing_said_is_evidence_of_nothing() -> None:
-    nothing = Said(0, (), (), (), (), (), (), ())
+    nothing = Said(0, 0, (), (), (), (), (), 0, (), (), ())
     evidence = gather(Store(nothing), Watching(), make_alert(), lambda _text, _symbol: ("never",))
     assert (evidence.top_posts, evidence.new_terms, evidence.mentions, evidence.chart) == ((), (), 0, BARS)
 

@@ -21,6 +21,7 @@ from bearometer.alert import (
     NotificationReason,
     Severity,
     Spike,
+    TopPost,
 )
 from bearometer.post import MARKET, topic_key
 from bearometer.settings import AlertSettings
@@ -46,6 +47,11 @@ def headline(alert: Alert, reason: NotificationReason = NotificationReason.FIRIN
 
 def facts(alert: Alert, settings: AlertSettings = SETTINGS, **changes: Any) -> dict[str, str]:
     return dict(compose(make_delivery(alert, **changes), settings).facts)
+
+
+def with_evidence(alert: Alert, **changes: Any) -> Alert:
+    assert alert.evidence is not None
+    return replace(alert, evidence=replace(alert.evidence, **changes))
 
 
 def test_the_headline_tells_the_whole_story() -> None:
@@ -127,17 +133,33 @@ def test_each_measure_is_told_in_its_own_words(peak: Spike, told: str) -> None:
     assert headline(make_alert(peak=peak)) == f"HBRM: {told}"
 
 
-def test_many_posts_of_one_text_are_said_plainly() -> None:
+def test_many_posts_of_one_story_are_said_plainly() -> None:
     alert = make_full_alert()
-    assert headline(alert).endswith("; 37 of 86 are one text by many accounts")
-    assert facts(alert)["Repeats"] == "37 of 86 are one text by many accounts"
-    assert alert.evidence is not None
-    one_author = replace(alert, evidence=replace(alert.evidence, authors=(("ann", 37),)))
-    assert facts(one_author)["Repeats"] == "37 of 86 are one text"
-    nothing_else = replace(alert, evidence=replace(alert.evidence, mentions=37))
-    assert facts(nothing_else)["Repeats"] == "all 37 are one text by many accounts"
-    few = replace(alert, evidence=replace(alert.evidence, mentions=1000))
-    assert "Repeats" not in facts(few)
+    assert headline(alert).endswith("; 37 of 86 tell one story, by 31 accounts")
+    assert facts(alert)["Repeats"] == "37 of 86 tell one story, by 31 accounts"
+    assert facts(with_evidence(alert, mentions=37))["Repeats"] == "all 37 tell one story, by 31 accounts"
+    assert "Repeats" not in facts(with_evidence(alert, mentions=1000))
+
+
+def test_what_a_version_without_stories_wrote_is_told_in_its_words() -> None:
+    old = with_evidence(make_full_alert(), stories=None, spam=0, spam_reasons=(), top_posts=(make_post(repeats=36),))
+    assert headline(old).endswith("; 37 of 86 are one text by many accounts")
+    assert facts(old)["Seen"].endswith("; 86 with repeats")
+    assert "said 36 more times · 93% negative" in render_text(compose(make_delivery(old), SETTINGS))
+    assert "Left out" not in facts(old)
+    assert facts(with_evidence(old, authors=(("ann", 37),)))["Repeats"] == "37 of 86 are one text"
+    assert facts(with_evidence(old, mentions=37))["Repeats"] == "all 37 are one text by many accounts"
+
+
+def test_spam_is_counted_by_reason_and_not_shown() -> None:
+    alert = make_full_alert("unheard-of")
+    told = "37 further posts were left out as spam: 20 unheard-of, 10 identical text from many accounts, "
+    assert facts(alert)["Left out"] == told + "7 too many symbols"
+    many = with_evidence(alert, spam=50, spam_reasons=tuple((f"code-{n}", 10 - n) for n in range(8)))
+    assert facts(many)["Left out"].endswith(": 10 code-0, 9 code-1, 8 code-2, 7 code-3, 6 code-4, 10 other reasons")
+    one = with_evidence(alert, spam=1, spam_reasons=(("rate", 1),))
+    assert facts(one)["Left out"] == "1 further post was left out as spam: too many posts of one account"
+    assert "Left out" not in facts(with_evidence(alert, spam=0, spam_reasons=()))
 
 
 def test_each_reason_has_its_words() -> None:
@@ -153,7 +175,7 @@ def test_each_reason_has_its_words() -> None:
 
 def test_evidence_stands_in_the_facts() -> None:
     shown = facts(make_full_alert("Harbor", acknowledged=Acknowledgement("ann", START, "on it")))
-    assert shown["Seen"] == "15 distinct negative posts by 14 authors, 38% of 40 posts; 86 with repeats"
+    assert shown["Seen"] == "15 distinct negative posts by 14 authors, 38% of 40 posts; 86 posts tell 31 stories"
     assert shown["Odds"] == "A day like this about once in 9 years for HBRM"
     assert shown["Sources"] == "Harbor 56, rss 30"
     assert shown["Busiest"] == "Harbor 4, ann 2"
@@ -241,6 +263,23 @@ def test_a_quote_says_why_it_is_shown_and_where_it_stands() -> None:
     post = make_post(roles=("first", "most negative"), source="rss")
     (quote,) = compose(make_delivery(make_alert(posts=(post,))), SETTINGS).quotes
     assert quote.byline.startswith("First seen, most negative · grain_watch · rss · 12,345 followers · ")
+
+
+@pytest.mark.parametrize(
+    ("post", "told"),
+    [
+        (make_post(accounts=9, places=3), "said 12 more times, by 9 accounts on 3 sources in all"),
+        (make_post(repeats=1, accounts=1, places=1), "said 1 more time, by 1 account in all"),
+        (
+            make_post(accounts=9, places=1, since=START - timedelta(hours=30)),
+            "said 12 more times, by 9 accounts in all · told since 2026-03-01 08:05 UTC",
+        ),
+        (make_post(repeats=0, accounts=1, places=1), "2026-03-02 12:05 UTC"),
+    ],
+)
+def test_a_quote_says_how_far_its_story_went(post: TopPost, told: str) -> None:
+    (quote,) = compose(make_delivery(make_alert(posts=(post,))), SETTINGS).quotes
+    assert quote.byline.endswith(f" · {told} · 93% negative")
 
 
 def test_the_chart_is_of_the_last_24_hours_or_of_the_window() -> None:

@@ -29,13 +29,13 @@ def mention(
     at: datetime,
     symbol: str = "ACME",
     author: str | None = None,
-    text: str | None = None,
+    story: str | None = None,
     *,
     negative: bool = True,
     source: str = "test",
 ) -> SeenMention:
-    post = f"{source}:{symbol}-{at.isoformat()}-{author}-{text}-{negative}"
-    return SeenMention(symbol, post, at, text or post, author, source, negative)
+    post = f"{source}:{symbol}-{at.isoformat()}-{author}-{story}-{negative}"
+    return SeenMention(symbol, post, at, story or post, author, source, negative)
 
 
 def chatter(days: int, per_day: float, symbol: str = "ACME", seed: int = 1, negative: float = 0.2) -> list[SeenMention]:
@@ -69,16 +69,16 @@ def watch(mentions: Iterable[SeenMention], until: datetime, rules: RuleSet = ONE
         ("", 0),
         ("a1", 1),
         ("a1 b2 c3", 3),
-        ("a1 b1 c1", 1),  # a text that everybody repeats
+        ("a1 b1 c1", 1),  # a story that everybody tells
         ("a1 a2 a3", 1),  # an author who floods
         ("a1 a2 b1", 1),  # each author's first post counts
         ("a1 b2 b3 c2", 2),
         ("a1 a2 b2", 2),  # what an author says besides takes nothing from others
     ],
 )
-def test_a_repeated_text_and_an_authors_further_posts_count_once(posts: str, expected: int) -> None:
+def test_a_story_told_again_and_an_authors_further_posts_count_once(posts: str, expected: int) -> None:
     noon = START + DAY / 2
-    said = [said_of(mention(noon + n * MINUTE, author=name[0], text=name[1])) for n, name in enumerate(posts.split())]
+    said = [said_of(mention(noon + n * MINUTE, author=name[0], story=name[1])) for n, name in enumerate(posts.split())]
     counts = DistinctCounter().count(said)
     assert sum(count.negative for count in counts) == sum(count.posts for count in counts) == expected
 
@@ -94,7 +94,7 @@ saids = st.builds(
     at=st.integers(10 * LOOK_BACK * BIN, 10 * LOOK_BACK * BIN + 6 * BINS_A_DAY * BIN),
     post=numbers,
     author=st.sampled_from([1, -(2**62), 2**62 + 12345, 8 * 10**10]),
-    text=st.sampled_from([2, -(2**61), 2**60 + 54321, 3 * 10**10]),
+    story=st.sampled_from([2, -(2**61), 2**60 + 54321, 3 * 10**10]),
     source=st.integers(0, 3),
 )
 
@@ -126,6 +126,24 @@ def test_no_day_holds_an_author_more_than_twice_in_each_of_the_two_ways(known: l
         day = [c for c in counts if count.bin <= c.bin < count.bin + BINS_A_DAY]
         assert sum(c.negative for c in day) <= 2
         assert sum(c.posts for c in day) <= 4
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(min_size=1, max_size=3), min_size=3, max_size=3, unique=True), st.integers(10, 120))
+def test_a_story_counts_once_or_twice_and_one_that_never_ends_at_most_three_times_in_a_day(
+    stories: list[str], every_minutes: int
+) -> None:
+    """It is told on for three days by an account each; after each day it has another name."""
+    told = [
+        said_of(mention(START + n * every_minutes * MINUTE, author=f"a{n}", story=stories[n * every_minutes // 1440]))
+        for n in range(3 * 1440 // every_minutes)
+    ]
+    counter = DistinctCounter()
+    counted = [said for said in told if counter.count((said,))]
+    for story in {said.story for said in told}:
+        assert 1 <= sum(said.story == story for said in counted) <= 2
+    for first in counted:
+        assert sum(first.at <= said.at < first.at + BINS_A_DAY * BIN for said in counted) <= 3
 
 
 # One symbol
@@ -202,8 +220,8 @@ def test_a_crash_on_a_quiet_symbol_fires_once_within_the_hour_and_resolves() -> 
 
 def test_spam_alone_is_no_spike() -> None:
     at = START + 14 * DAY
-    bots = [mention(at + n * MINUTE, author=f"bot{n}", text="buy puts") for n in range(200)]
-    loud = [mention(at + n * MINUTE, author="loud", text=f"rant {n}") for n in range(200)]
+    bots = [mention(at + n * MINUTE, author=f"bot{n}", story="buy puts") for n in range(200)]
+    loud = [mention(at + n * MINUTE, author="loud", story=f"rant {n}") for n in range(200)]
     assert not watch(chatter(14, 0.5) + bots + loud, at + 3 * DAY).notices
 
 

@@ -19,7 +19,15 @@ from bearometer.errors import Failed, Misconfigured, Transient
 from bearometer.settings import AlertSettings, WebhookSettings
 from bearometer.signing import read_signing_key, sign
 from tests.receivers import Answer
-from tests.sample_alerts import START, hostile_text, make_alert, make_delivery, make_post, make_resolved
+from tests.sample_alerts import (
+    START,
+    hostile_text,
+    make_alert,
+    make_delivery,
+    make_full_alert,
+    make_post,
+    make_resolved,
+)
 from tests.vendor_receivers import SECRET, WebhookReceiver
 
 SETTINGS = AlertSettings()
@@ -153,3 +161,15 @@ def test_a_secret_must_be_long_enough_and_well_formed(secret: str) -> None:
 def test_an_address_without_a_secret_is_refused() -> None:
     with pytest.raises(Misconfigured, match=r"`webhook\.secret` is missing"):
         notifier("https://example.com/x", secret=None)
+
+
+def test_the_body_counts_stories_and_spam() -> None:
+    full = make_delivery(make_full_alert("it\x1b[2J"))
+    told = render_webhook(full, compose(full, SETTINGS))["data"]
+    assert (told["mentions"], told["stories"]) == (86, 31)
+    assert told["spam"]["posts"] == 37
+    assert told["spam"]["reasons"][:2] == [{"code": "it[2J", "posts": 20}, {"code": "same-text", "posts": 10}]
+    assert told["posts"][0].items() >= {"repeats": 36, "accounts": 31, "sources": 2}.items()
+    assert told["posts"][0]["since"] == "2026-03-01T08:05:00+00:00"
+    old = make_delivery(make_alert(evidence=None))
+    assert render_webhook(old, compose(old, SETTINGS))["data"]["spam"] is None

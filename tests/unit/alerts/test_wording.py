@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.wording import (
+    SPAM,
     bar_length,
     bar_name,
     expected_count,
@@ -14,9 +15,12 @@ from alerts.wording import (
     like_this,
     odds,
     percent,
+    spam_left_out,
     sparkline,
+    stories_told,
 )
 from bearometer.alert import ChartPoint
+from stream.spam import CODES
 from tests.sample_alerts import START
 
 
@@ -144,3 +148,39 @@ def test_a_share_is_said_in_percent(share: float, words: str) -> None:
 def test_a_bar_is_named_by_what_it_stands_for(minutes: int, name: str) -> None:
     points = [ChartPoint(START + n * timedelta(minutes=minutes), 0, 0.0) for n in range(3)]
     assert bar_name(bar_length(points)) == name
+
+
+@pytest.mark.parametrize(
+    ("posts", "stories", "words"),
+    [
+        (84, 31, "84 posts tell 31 stories"),
+        (1, 1, "1 post tells 1 story"),
+        (3000, 1, "3,000 posts tell 1 story"),
+        (84, None, "84 with repeats"),
+    ],
+)
+def test_posts_tell_stories(posts: int, stories: int | None, words: str) -> None:
+    assert stories_told(posts, stories) == words
+
+
+@pytest.mark.parametrize(
+    ("posts", "reasons", "words"),
+    [
+        (0, (), ""),
+        (1, (("promotion", 1),), "1 further post was left out as spam: promotion"),
+        (
+            37,
+            (("same-text", 30), ("many-symbols", 7)),
+            "37 further posts were left out as spam: 30 identical text from many accounts, 7 too many symbols",
+        ),
+        (9, (("rate", 2),), "9 further posts were left out as spam: 2 too many posts of one account, 7 other reasons"),
+        (2, (), "2 further posts were left out as spam: other reasons"),
+        (2, (("", 1), ("\x1b[2J", 1)), "2 further posts were left out as spam: 1 no reason given, 1 [2J"),
+    ],
+)
+def test_spam_is_told_by_its_number_and_why(posts: int, reasons: tuple[tuple[str, int], ...], words: str) -> None:
+    assert spam_left_out(posts, reasons) == words
+
+
+def test_every_reason_for_spam_has_words() -> None:
+    assert set(SPAM) == set(CODES)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bearometer.errors import Misconfigured, Reason, Rejected
 from bearometer.post import Post
 from bearometer.settings import IngestSettings
-from ingest.language import clean_language, guess_language
+from ingest.language import clean_language
 from ingest.normalise import MAX_RAW_CHARS, fingerprint, normalise
 from ingest.source import RawPost
 
@@ -177,7 +177,8 @@ def test_a_language_tag_is_reduced_to_its_primary_part(tag: str, expected: str) 
 def test_the_language_is_guessed_when_the_source_does_not_say() -> None:
     assert post_of("The company has lowered its forecast for the whole of next year").language == "en"
     assert post_of("Das Unternehmen hat seine Prognose für das nächste Jahr gesenkt").language == "de"
-    assert guess_language("$ACME down") == "und"
+    assert post_of("$ACME $QMRK").language == "und"
+    assert post_of("$ACME $QMRK", language="sk").language == "und"
 
 
 @given(TEXTS)

@@ -54,6 +54,9 @@ TOP_POSTS = st.builds(
     words=st.lists(WORDS, max_size=2).map(tuple),
     source=st.none() | WORDS,
     roles=st.lists(WORDS, max_size=2).map(tuple),
+    accounts=st.none() | COUNTS,
+    places=st.none() | COUNTS,
+    since=st.none() | TIMES,
 )
 CHART = st.builds(ChartPoint, at=TIMES, negative=COUNTS, expected=FLOATS, high=st.none() | FLOATS)
 EVIDENCE = st.builds(
@@ -67,6 +70,9 @@ EVIDENCE = st.builds(
     topics=NAMED_COUNTS,
     new_terms=st.lists(st.builds(NewTerm, term=WORDS, seen=COUNTS, expected=FLOATS), max_size=2).map(tuple),
     problem=st.none() | WORDS,
+    stories=st.none() | COUNTS,
+    spam=COUNTS,
+    spam_reasons=NAMED_COUNTS,
 )
 ALERTS = st.builds(
     Alert,
@@ -92,8 +98,8 @@ patiently = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None
 NEW_KEYS = {
     "alert": ("severity", "acknowledged", "told", "told_at"),
     "spike": ("measure", "posts", "per_year"),
-    "evidence": ("mentions", "sources", "authors", "topics", "new_terms", "problem"),
-    "post": ("words", "source", "roles"),
+    "evidence": ("mentions", "sources", "authors", "topics", "new_terms", "problem", "stories", "spam", "spam_reasons"),
+    "post": ("words", "source", "roles", "accounts", "places", "since"),
     "point": ("high",),
 }
 
@@ -147,7 +153,10 @@ def _as_older(alert: Alert) -> Alert:
     evidence = alert.evidence
     if evidence is not None:
         evidence = Evidence(
-            top_posts=tuple(replace(post, words=(), source=None, roles=()) for post in evidence.top_posts),
+            top_posts=tuple(
+                replace(post, words=(), source=None, roles=(), accounts=None, places=None, since=None)
+                for post in evidence.top_posts
+            ),
             chart=tuple(replace(point, high=None) for point in evidence.chart),
             models=evidence.models,
         )

@@ -10,7 +10,7 @@ from bearometer.clock import SystemClock
 from bearometer.settings import KafkaSettings, Settings, StreamSettings
 from stream.app import build_app
 from stream.score import BatchScorer
-from tests.fakes import KeywordClassifier, MemoryPosts, MemoryWindows
+from tests.fakes import KeywordClassifier, MemoryPosts, MemoryWindows, make_sift
 
 
 def configure(folder: Path, kafka: KafkaSettings) -> object:
@@ -19,6 +19,7 @@ def configure(folder: Path, kafka: KafkaSettings) -> object:
         classifier=KeywordClassifier(),
         posts=MemoryPosts(),
         windows=MemoryWindows(),
+        sift=make_sift(),
         clock=clock,
         cache_size=1,
         stop=threading.Event(),

@@ -6,13 +6,25 @@ import pytest
 
 from bearometer.clock import ManualClock
 from bearometer.errors import Unavailable
-from bearometer.mention import Mention
+from bearometer.mention import Mention, Unscored
 from bearometer.post import Heartbeat
 from bearometer.progress import Progress
+from bearometer.story import story_id
 from bearometer.wire import encode, encode_dead_letter
 from model.classifier import Classifier, Judgement, Passage
+from storage.memory_stories import MemoryStoryStore
 from stream.score import BatchScorer, Message, Outcome
-from tests.fakes import NEGATIVE, NEUTRAL, NOON, KeywordClassifier, MemoryPosts, MemoryWindows, make_post, scores_of
+from tests.fakes import (
+    NEGATIVE,
+    NEUTRAL,
+    NOON,
+    KeywordClassifier,
+    MemoryPosts,
+    MemoryWindows,
+    make_post,
+    make_sift,
+    scores_of,
+)
 from tests.stored_samples import GOOD
 
 
@@ -26,15 +38,18 @@ class Bench:
         lost: bool = False,
         cache_size: int = 100,
         classifier: Classifier | None = None,
+        stories: MemoryStoryStore | None = None,
     ) -> None:
         self.classifier = KeywordClassifier()
         self.posts = MemoryPosts(failures)
         self.windows = MemoryWindows(lost=lost)
+        self.sift = make_sift(stories)
         self.stop = threading.Event()
         self.scorer = BatchScorer(
             classifier=classifier or self.classifier,
             posts=self.posts,
             windows=self.windows,
+            sift=self.sift,
             clock=ManualClock(NOON),
             cache_size=cache_size,
             stop=self.stop,
@@ -280,6 +295,7 @@ def test_the_shadow_gets_the_posts_once_both_stores_have_them() -> None:
         classifier=bench.classifier,
         posts=bench.posts,
         windows=bench.windows,
+        sift=bench.sift,
         clock=ManualClock(NOON),
         cache_size=100,
         stop=bench.stop,
@@ -289,3 +305,43 @@ def test_the_shadow_gets_the_posts_once_both_stores_have_them() -> None:
     )
     bench.score(encode(make_post("1", "one")), b"broken", encode(make_post("2", "unscorable")))
     assert offered == [(["test:1"], 1, 1)]
+
+
+def test_a_post_in_a_language_that_the_model_does_not_know_is_stored_and_not_judged() -> None:
+    bench = Bench()
+    foreign = make_post("1", "Harbor Mills cierra su planta de Bilbao", language="es")
+    outcome = bench.score(encode(foreign), encode(make_post("2", "a quiet day")))
+    assert (outcome.posts, outcome.cache_hits, outcome.dead) == (2, 0, ())
+    assert bench.classifier.judged == ["a quiet day"]
+    assert bench.posts.unscored == {"test:1": Unscored(foreign, "language: es", story_id("test:1"))}
+    assert list(bench.windows.counted) == ["test:2"]
+
+
+def test_a_near_repeat_has_the_story_of_the_first_post_also_in_another_batch() -> None:
+    bench = Bench()
+    text = "Harbor Mills shares plunge after the plant in Bilbao burns down"
+    bench.score(encode(make_post("1", text, fingerprint="a")))
+    bench.score(encode(make_post("2", f"RT @wire: {text} #stocks #news", fingerprint="b")))
+    assert [bench.posts.stored[f"test:{n}"].story for n in (1, 2)] == [story_id("test:1")] * 2
+
+
+def test_spam_is_judged_and_stored_with_its_reasons() -> None:
+    bench = Bench()
+    bench.score(
+        encode(make_post("1", "Our free chat room called $HBRM before everybody, join now for the next hot pick"))
+    )
+    stored = bench.posts.stored["test:1"]
+    assert stored.spam
+    assert stored.mentions
+
+
+def test_a_redis_that_came_back_empty_is_restored_before_posts_get_their_stories() -> None:
+    stories = MemoryStoryStore()
+    bench = Bench(stories=stories)
+    text = "Harbor Mills shares plunge after the plant in Bilbao burns down"
+    bench.score(encode(make_post("1", text, fingerprint="a")))
+    stories.lose()
+    bench.windows.restore_too = stories.restore
+    bench.score(encode(make_post("2", "a quiet day")))
+    assert set(bench.posts.stored) == {"test:1", "test:2"}
+    assert bench.windows.rebuilds == 1
