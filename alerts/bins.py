@@ -11,8 +11,8 @@ midnight for all, everybody would begin to count again at once. Posts that speak
 apart, so that who was neutral in the morning can speak badly in the afternoon. A window of 24 hours so holds an author
 or a story at most twice, whatever a flood repeats, and mostly once.
 
-A story lives for `stories.hours` around its first post; what tells the same later is another story, with days of its
-own. So what goes on for days without an end counts once or twice a day, and at most three times in 24 hours.
+A story lives for `stream.story_hours` around its first post; what tells the same later is another story, with days of
+its own. So what goes on for days without an end counts once or twice a day, and at most three times in 24 hours.
 
 The counts follow from the mentions that are known, in order of event time and, at the same moment, of the post's key;
 the order in which they became known does not matter.

@@ -223,6 +223,7 @@ class _Counted:
     def find(self, bin: int, places: tuple[int, ...], windows: Windows, is_warm: bool) -> Finding:
         sums = windows.negative if self.measure is Measure.COUNT else windows.posts
         surprises, found = [], []
+        at_once = sums[places[0]] == sums[places[-1]]
         for place in places:
             past, seen, surprise = self._pasts[place], sums[place], DULLEST
             mean = past.flat * self._rhythm.over(bin, past.bins)
@@ -230,7 +231,10 @@ class _Counted:
                 surprise = LOG_NEWS - count_crossings(seen, mean, past.spread, past.bins)
             surprises.append(surprise)
             found.append((surprise, place, InWindow(_NAMES[place], seen, None, mean, surprise)))
-        per_year = self._fusion.per_year(bin, places, surprises, teaches=windows.has(bin)) if is_warm else MOST_A_YEAR
+        per_year = MOST_A_YEAR
+        if is_warm:
+            teaches = windows.has(bin)
+            per_year = self._fusion.per_year(bin, places, surprises, teaches=teaches, at_once=at_once)
         return Finding(self.measure, _ranked(found), per_year)
 
     def teach(self, hour: int, known: int, windows: Windows, in_full: bool) -> bool:

@@ -27,6 +27,9 @@ FUSED = {1: (NEWS, 1.0), 2: (2.3, 0.85), 3: (1.5, 0.75), 4: (1.5, 0.68)}
 simulated streams of 2 posts a day to 50 a minute. A mean of several is less often high than a single one."""
 FUSED_SHARES = {1: (0.8, 2.0), 2: (1.0, 0.8), 3: (0.8, 0.5), 4: (0.5, 0.45)}
 """The same of shares, which are bounded: their windows are less often strange."""
+AT_ONCE = 0.85
+"""The mean height where every length holds the same posts, which say one thing and not several: read off shuffled days
+of symbols that are hardly spoken of (docs/calibration.md)."""
 FUSED_WEIGHT = 40.0
 """Bursts that this weighs against the symbol's own. A symbol with much real news should not grow deaf to it soon."""
 MOST_A_YEAR = 365.25 * FIRST_DAY
@@ -45,8 +48,14 @@ class Fusion:
         self._tails = tuple(Tail(first_bin, NEWS, NEWS_WEIGHT) for _ in LENGTHS)
         self._fused: dict[tuple[int, ...], Tail] = {}
 
-    def per_year(self, bin: int, places: tuple[int, ...], surprises: Sequence[float], *, teaches: bool) -> float:
-        """`surprises` are heights over the threshold NEWS, one for each place; a bin without posts teaches nothing."""
+    def per_year(
+        self, bin: int, places: tuple[int, ...], surprises: Sequence[float], *, teaches: bool, at_once: bool = False
+    ) -> float:
+        """`surprises` are heights over the threshold NEWS, one for each place; a bin without posts teaches nothing.
+
+        `at_once`: every length holds the same posts. The first post in weeks is as rare as it is, however many windows
+        it stands in.
+        """
         total = 0.0
         for place, surprise in zip(places, surprises, strict=True):
             height = surprise
@@ -54,7 +63,7 @@ class Fusion:
                 height = LOG_NEWS - self._tails[place].look(bin, surprise, teaches=teaches)
             total += max(DULLEST, height)
         per_week, steepness = self._expected[len(places)]
-        height = total / len(places) / steepness
+        height = total / len(places) / (max(steepness, AT_ONCE) if at_once else steepness)
         if height > 0:
             if places not in self._fused:
                 self._fused[places] = Tail(self._first, per_week, FUSED_WEIGHT)

@@ -117,8 +117,9 @@ def _translated_errors(settings: EmailSettings, server: _Server) -> Iterator[Non
     try:
         try:
             yield
-        except (smtplib.SMTPException, OSError):
-            if server.was_too_slow:
+        except (smtplib.SMTPException, OSError) as error:
+            # smtplib says of a read that took too long that the connection was closed.
+            if server.was_too_slow or isinstance(error.__context__, TimeoutError):
                 raise TimeoutError from None
             raise
     except smtplib.SMTPAuthenticationError as error:

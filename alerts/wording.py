@@ -68,7 +68,7 @@ def spam_left_out(posts: int, reasons: Sequence[tuple[str, int]]) -> str:
     for code, number in reasons:
         words = SPAM.get(code) or plain(code, MAX_CODE_CHARS) or "no reason given"
         numbers[words] = numbers.get(words, 0) + number
-    if rest := posts - sum(numbers.values()):
+    if (rest := posts - sum(numbers.values())) > 0:
         numbers["other reasons"] = rest
     why = next(iter(numbers)) if len(numbers) == 1 else ", ".join(f"{n:,} {words}" for words, n in numbers.items())
     return f"{count(posts, 'further post')} {'was' if posts == 1 else 'were'} left out as spam: {why}"

@@ -7,7 +7,7 @@ Candidates share a band of MinHash values (Leskovec, Rajaraman, Ullman, Mining o
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Self
@@ -15,7 +15,9 @@ from typing import Self
 from rensa import RMinHash
 
 from bearometer.post import Post
-from bearometer.sketch_words import AXES, NEGATED, Said, read_said
+from bearometer.sketch_opposites import NEGATED, find_opposites
+from bearometer.sketch_order import find_reorderings
+from bearometer.sketch_words import Said, read_said
 
 __all__ = ["SKETCH_VERSION", "Comparison", "Leader", "Sketch", "compare", "is_same", "make_sketch"]
 
@@ -36,7 +38,7 @@ KEPT = 48
 """Hashes of a text's shingles that are kept, the least: all of them for up to 24 words or so."""
 MAX_SYMBOLS = 64
 
-_HEADER = struct.Struct(">qIQB")
+_HEADER = struct.Struct(">qI16sBB")
 _ROWS = struct.Struct(f">{BANDS * ROWS}H")
 LONGER = 4
 """So many times as long a text may be of which not all hashes are kept, to say whether the other stands in it."""
@@ -64,28 +66,36 @@ class Leader:
     """Words that are not common ones."""
     symbols: frozenset[str]
     stance: int
-    """Which of opposite words stand in it (bearometer/sketch_words.py)."""
+    """Which of opposite words stand in it (bearometer/sketch_opposites.py)."""
+    order: tuple[int, ...]
+    """Its words in order, hashed; none of a text of more than 40 (bearometer/sketch_order.py)."""
 
     def to_bytes(self) -> bytes:
         """Some 150 bytes for a usual post."""
-        hashes = struct.pack(f">{len(self.shingles)}I", *sorted(self.shingles))
+        hashes = struct.pack(f">{len(self.shingles)}I{len(self.order)}H", *sorted(self.shingles), *self.order)
         texts = "\n".join(
             (self.fingerprint, *(" ".join(sorted(each)) for each in (self.numbers, self.names, self.symbols)))
         )
-        return _HEADER.pack(self.published_at, self.size, self.stance, len(self.shingles)) + hashes + texts.encode()
+        header = _HEADER.pack(
+            self.published_at, self.size, self.stance.to_bytes(16), len(self.shingles), len(self.order)
+        )
+        return header + hashes + texts.encode()
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> Self:
         """What `to_bytes` of the same SKETCH_VERSION gave. Raises ValueError for what it cannot have given."""
         try:
-            published_at, size, stance, count = _HEADER.unpack_from(packed)
+            published_at, size, stance, count, length = _HEADER.unpack_from(packed)
             hashes = struct.unpack_from(f">{count}I", packed, _HEADER.size)
-            fingerprint, *sets = packed[_HEADER.size + 4 * count :].decode().split("\n")
+            order = struct.unpack_from(f">{length}H", packed, _HEADER.size + 4 * count)
+            fingerprint, *sets = packed[_HEADER.size + 4 * count + 2 * length :].decode().split("\n")
         except (struct.error, ValueError) as error:
             message = f"these {len(packed)} bytes are no leader of a story"
             raise ValueError(message) from error
         numbers, names, symbols = (frozenset(each.split()) for each in sets)
-        return cls(fingerprint, published_at, size, frozenset(hashes), numbers, names, symbols, stance)
+        return cls(
+            fingerprint, published_at, size, frozenset(hashes), numbers, names, symbols, int.from_bytes(stance), order
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,7 @@ def make_sketch(post: Post) -> Sketch:
         names=frozenset(said.names).difference(symbol.lower() for symbol in post.symbols),
         symbols=frozenset(map(_one_word, post.symbols[:MAX_SYMBOLS])),
         stance=said.stance,
+        order=said.order,
     )
     return Sketch(post.id, post.fingerprint, post.source, post.author, post.published_at, post.symbols, bands, leader)
 
@@ -168,7 +179,11 @@ def compare(one: Leader, other: Leader) -> Comparison:
     containment = 0.0
     if long <= KEPT or long <= LONGER * short:
         containment = min(1.0, resemblance / (1 + resemblance) * (short + long) / short)
-    return Comparison(exact, resemblance, containment, () if exact else tuple(_find_blocks(one, other)))
+    found = Comparison(exact, resemblance, containment, () if exact else tuple(_find_blocks(one, other)))
+    if found.is_same and not exact:
+        # Last, for it takes most time and needs texts that are alike.
+        return replace(found, blocks=tuple(find_reorderings(one.order, other.order)))
+    return found
 
 
 def _one_word(name: str) -> str:
@@ -186,9 +201,8 @@ def _find_blocks(one: Leader, other: Leader) -> Iterator[str]:
         yield f"different symbols: {_list(one.symbols)} / {_list(other.symbols)}"
     if (one.stance ^ other.stance) & NEGATED:
         yield "one of them says no"
-    for axis, (first, second) in enumerate(AXES):
-        if {one.stance >> (2 * axis) & 3, other.stance >> (2 * axis) & 3} == {1, 2}:
-            yield f"opposite words: {first} / {second}"
+    for first, second in find_opposites(one.stance, other.stance):
+        yield f"opposite words: {first} / {second}"
 
 
 def _differ(one: frozenset[str], other: frozenset[str], shared: int) -> bool:

@@ -6,7 +6,10 @@ from importlib.resources import files
 from typing import NamedTuple
 from unicodedata import normalize
 
-__all__ = ["AXES", "NEGATED", "Said", "read_said"]
+from bearometer.sketch_opposites import read_stance
+from bearometer.sketch_order import read_order
+
+__all__ = ["Said", "read_said"]
 
 MAX_CHARS = 4_000
 """What stands behind them decides nothing."""
@@ -26,7 +29,8 @@ _TOKEN = re.compile(
     r"(?P<tag>\#[^\W_]\w*)"
     r"|(?P<name>(?<!\w)(?:rt|via)[ ]\w{1,30}\s?:|@\w+:?|\$[a-z]{1,6}(?:[.\-][a-z]{1,2})?(?!\w))"
     r"|(?P<part>(?<!\w)(?:[qh][1-4]|[1-4][qh])(?=\d{2}(?!\d)|20\d\d|(?!\w)))"
-    r"|(?P<number>\d+(?:[.,]\d+)*|(?<!\w)\.\d+)(?:(?:st|nd|rd|th|pc|pct|[kmbtx]|mm|bn|mn|mln|bln|tn)(?!\w))?"
+    r"|(?P<number>\d+(?:[.,]\d+)*|(?<!\w)\.\d+)"
+    r"(?:(?:st|nd|rd|th|pc|pct|x|(?P<scale>[kmbtc\u00a2]|mm|mn|mln|mio|bn|bln|tn|trn|bps?))(?!\w))?"
     r"|(?P<cut>\.{3,})"
     r"|(?P<colon>:(?=\s))"
     r"|(?P<word>[^\W\d_]+(?:['\u2019][^\W\d_]+)*)"
@@ -40,7 +44,7 @@ def _words(words: str) -> tuple[str, ...]:
 
 _MARKS = frozenset({"name", "cut", "colon"})
 """Kinds of tokens that are no words."""
-_LEADING = frozenset(_words("rt breaking exclusive update updated just in news alert video photo mt hot new"))
+_LEADING = frozenset(_words("rt breaking exclusive update updated just news alert video photo mt hot new"))
 _TRAILING = frozenset(
     _words("via read more continue reading here click see full story article details link at rt http")
 )
@@ -51,52 +55,32 @@ _KNOWN = 1 / 3
 _LEFT = 4
 """Words that must be left where marks at either end are taken away."""
 
-_NEGATIONS = frozenset(_words("not no never cannot without nor isnt wont doesnt didnt dont wasnt cant denies"))
-
-_OPPOSITES = """
-up rise rises rising rose gain gains gained gaining jump jumps jumped surge surges surged surging climb climbs climbed
-  soar soars soared soaring rally rallies rallied higher advances advanced spikes spiked rebounds rebounded
-  uptrend / down fall falls falling fell drop drops dropped dropping plunge plunges plunged slump slumps slumped sink
-  sinks sank tumble tumbles tumbled decline declines declined slide slides slid lower crash crashes crashed slips
-  slipped dips downtrend
-beat beats beating tops topped exceeds exceeded / miss misses missed missing lags trails
-raise raises raised raising hike hikes hiked boost boosts boosted boosting lift lifts lifted increase increases
-  increased / cut cuts cutting lowers lowered slash slashes slashed reduce reduces reduced trim trims trimmed decrease
-  decreases decreased
-upgrade upgrades upgraded / downgrade downgrades downgraded
-buy buys buying bought purchase purchases purchased acquires acquired / sell sells selling sold unloads dumps
-buy outperform overweight / hold neutral perform
-sell underperform underweight / hold neutral perform
-bullish bull bulls / bearish bear bears
-long longs / short shorts
-call calls / put puts
-above over / below under
-profit profits profitable / loss losses lost
-win wins won / lose loses
-approve approves approved approval / reject rejects rejected rejection
-support supports / resistance
-overweight outperform outperforms overbought overvalued
-  / underweight underperform underperforms oversold undervalued
-gainers winners best strong stronger good top / losers worst weak weaker bad bottom
-opens open opening / closes close closing closed
-"""
-_AXES = tuple(tuple(side.split() for side in line.split("/")) for line in re.split(r"\n(?! )", _OPPOSITES.strip()))
-AXES = tuple((first[0], second[0]) for first, second in _AXES)
-"""Pairs of opposites, each by its first words; of a stance each has two bits."""
-NEGATED = 1 << (2 * len(AXES))
-"""The bit for "not" and its like."""
-_BITS: dict[str, int] = {}
-for _axis, _sides in enumerate(_AXES):
-    for _side, _named in enumerate(_sides):
-        for _word in _named:
-            _BITS[_word] = _BITS.get(_word, 0) | 1 << (2 * _axis + _side)
-
 _PARTS = {"first": "q1", "second": "q2", "third": "q3", "fourth": "q4"}
 _DAYS = _words("monday tuesday wednesday thursday friday saturday sunday")
 _MONTHS = _words("january february march april may june july august september october november december")
 _DATES = {word: word[:3] for word in (*_DAYS, *_MONTHS) if word not in {"may", "march"}}
+_IN_FRONT_OF_DATE = frozenset(_words("in for since until till by of last this next early late mid end"))
 _BESIDE_NUMBER = {word[:3]: word[:3] for word in _MONTHS} | {"march": "mar", "sept": "sep"}
 _SPELLED = {word: str(number) for number, word in enumerate(_words("two three four five six seven eight nine ten"), 2)}
+
+_SCALES = {
+    **dict.fromkeys(("bp", "bps", "c", "\u00a2"), -2),
+    **dict.fromkeys(("k",), 3),
+    **dict.fromkeys(("m", "mm", "mn", "mln", "mio"), 6),
+    **dict.fromkeys(("b", "bn", "bln"), 9),
+    **dict.fromkeys(("t", "tn", "trn"), 12),
+    "": 0,
+}
+"""Powers of ten behind a figure: 5k, 5bn, 41c of a dollar, 75bp of a hundred."""
+_SCALE_WORDS = {
+    **dict.fromkeys(_words("bp bps basis cents"), -2),
+    "hundred": 2,
+    "thousand": 3,
+    **dict.fromkeys(_words("m mm mn mln million"), 6),
+    **dict.fromkeys(_words("bn bln billion"), 9),
+    **dict.fromkeys(_words("tn trn trillion"), 12),
+}
+"""The same where they are a word of their own."""
 
 
 class Said(NamedTuple):
@@ -112,6 +96,8 @@ class Said(NamedTuple):
     """Words that are not common ones: companies, people, places, products. In order."""
     stance: int
     """Bits: for each pair of opposites whether one of either side is named, and NEGATED."""
+    order: tuple[int, ...]
+    """The words in order, hashed (bearometer/sketch_order.py); none of a long text."""
 
 
 def read_said(text: str) -> Said:
@@ -126,16 +112,16 @@ def read_said(text: str) -> Said:
     tokens = _split(folded)
     _drop_tail(tokens)
     _drop_head(tokens)
-    names = _find_names(tokens)
+    content = tokens[_find_start(tokens) :]
+    names = _find_names(content)
     tokens = [token for token in tokens if token[0] not in _MARKS]
     words = [word for _, word in tokens]
-    stance = 0
-    for word in words:
-        if word in _BITS:
-            stance |= _BITS[word]
-        elif word in _NEGATIONS or word.endswith("n't"):
-            stance |= NEGATED
-    return Said(words, min(letters, len(words)), _read_numbers(tokens), names, stance)
+    order: tuple[int, ...] = ()
+    if not letters:
+        order = read_order(
+            [("number" if word in _SPELLED else kind, word) for kind, word in content if kind not in _MARKS]
+        )
+    return Said(words, min(letters, len(words)), _read_numbers(tokens), names, read_stance(words), order)
 
 
 @lru_cache(maxsize=1)
@@ -157,12 +143,16 @@ def _split(folded: str) -> list[tuple[str, str]]:
         if kind == "cut":
             if tokens and end == match.start():
                 tokens[-1] = "torn", tokens[-1][1]
-        elif kind == "number":
-            word = _plain(match["number"])
+        elif kind == "number" or match["number"]:
+            kind = "number"
+            word = _plain(match["number"], _SCALES[match["scale"] or ""])
         elif kind == "part":
             word = word if word[0] in "qh" else word[::-1]
         elif kind == "word":
             word = word.replace("\u2019", "'").removesuffix("'s")
+            if word in _SCALE_WORDS and tokens and _scale(tokens, word):
+                end = match.end()
+                continue
         elif kind == "tag":
             word = word[1:]
         tokens.append((kind, word))
@@ -172,9 +162,27 @@ def _split(folded: str) -> list[tuple[str, str]]:
     return tokens
 
 
-def _plain(number: str) -> str:
-    """1,200.50 is 1200.5, .5 is 0.5, 03 is 3."""
+def _scale(tokens: list[tuple[str, str]], word: str) -> bool:
+    """Whether the word in front is a figure that this one multiplies; it is multiplied then."""
+    kind, before = tokens[-1]
+    figure = before if kind == "number" else _SPELLED.get(before)
+    if figure is None:
+        return False
+    tokens[-1] = "number", _plain(figure, _SCALE_WORDS[word])
+    return True
+
+
+def _plain(number: str, exponent: int = 0) -> str:
+    """1,200.50 is 1200.5, .5 is 0.5, 03 is 3; times a power of ten, 5bn is 5000000000."""
     number = _COMMA.sub("", number[:MAX_DIGITS])
+    if exponent and number.count(".") < 2 and "," not in number:
+        whole, _, rest = number.partition(".")
+        if exponent < 0:
+            whole = whole.zfill(1 - exponent)
+            number = f"{whole[:exponent]}.{whole[exponent:]}{rest}"
+        else:
+            rest = rest.ljust(exponent, "0")
+            number = f"{whole}{rest[:exponent]}.{rest[exponent:]}"
     if "." in number:
         number = number.rstrip("0").rstrip(".")
     number = number.lstrip("0")
@@ -202,20 +210,28 @@ def _drop_tail(tokens: list[tuple[str, str]]) -> None:
 def _drop_head(tokens: list[tuple[str, str]]) -> None:
     at = 0
     spare = sum(kind not in _MARKS for kind, _ in tokens) - _LEFT
-    while spare > 0 and (tokens[at][0] in _MARKS or tokens[at][1] in _LEADING):
+    while spare > 0 and (
+        tokens[at][0] in _MARKS
+        or tokens[at][1] in _LEADING
+        or (tokens[at][1] == "in" and at and tokens[at - 1][1] == "just")
+    ):
         spare -= tokens[at][0] not in _MARKS
         at += 1
     del tokens[:at]
 
 
-def _find_names(tokens: list[tuple[str, str]]) -> dict[str, None]:
+def _find_start(tokens: list[tuple[str, str]]) -> int:
     """In front of a colon at the very beginning stands who says it, which does not count."""
-    common = _common_words()
     start = 0
     for at, (kind, _) in enumerate(tokens[: 2 * _CREDIT]):
         if kind == "colon" and at <= start + _CREDIT and len(tokens) - at > _LEFT:
             start = at + 1
-    words = [word for kind, word in tokens[start:] if kind in {"word", "tag", "torn"}]
+    return start
+
+
+def _find_names(tokens: list[tuple[str, str]]) -> dict[str, None]:
+    common = _common_words()
+    words = [word for kind, word in tokens if kind in {"word", "tag", "torn"}]
     names = [word for word in words if word not in common and len(word) > 1]
     return dict.fromkeys(names[:MAX_NAMES]) if len(words) - len(names) >= _KNOWN * len(words) else {}
 
@@ -231,7 +247,11 @@ def _read_numbers(tokens: list[tuple[str, str]]) -> dict[str, None]:
         elif word in _DATES:
             numbers[_DATES[word]] = None
         elif word in _BESIDE_NUMBER:
-            if before == "number" or (at + 1 < len(tokens) and tokens[at + 1][0] == "number"):
+            if (
+                before == "number"
+                or (at and tokens[at - 1][1] in _IN_FRONT_OF_DATE)
+                or (at + 1 < len(tokens) and tokens[at + 1][0] == "number")
+            ):
                 numbers[_BESIDE_NUMBER[word]] = None
         elif word == "quarter" and at and tokens[at - 1][1] in _PARTS:
             numbers[_PARTS[tokens[at - 1][1]]] = None

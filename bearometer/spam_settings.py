@@ -34,7 +34,9 @@ class SpamSettings(Group):
         10, ge=2, le=1_000, description="one text from this many accounts is spam, where another sign of it is there"
     )
     phrases: tuple[Phrase, ...] = Field(
-        (), max_length=1_000, description="more phrases that only promotion uses; letter case does not matter"
+        (),
+        max_length=1_000,
+        description="more phrases that only promotion uses; letter case, accents and width do not matter",
     )
     trusted_sources: tuple[str, ...] = Field(
         ("feeds", "edgar", "gdelt"), description="sources whose posts are never looked at, by name or kind"

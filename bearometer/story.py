@@ -8,18 +8,17 @@ __all__ = ["Placement", "story_id"]
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a post stands among those that tell the same; every number counts this post too."""
+    """Where a post stood, when it came, among those that tell the same; both numbers count this post too.
+
+    They are what spam is told by, and stay as they were when the post comes again.
+    """
 
     story: str
     """`story_id` of the story's first post: the first to come, whatever times the posts bear."""
     first: bool
     """Whether the story begins with this post."""
-    posts: int
-    """Posts of the story so far: its reach."""
-    authors: int
-    """Distinct authors of the story so far; past 1,000 no more are told apart."""
     same_text_authors: int
-    """Distinct authors of exactly this text (by its fingerprint) so far; past 1,000 no more are told apart."""
+    """Distinct authors of exactly this text (by its fingerprint) in the story; past 1,000 no more are told apart."""
     author_posts: int
     """About how many posts this author of this source published in this hour of event time; 0 without an author."""
 

@@ -106,11 +106,11 @@ def _decode_post(fields: Mapping[str, Any]) -> Post:
         published_at=_time(fields["published_at"]),
         ingested_at=_time(fields["ingested_at"]),
         fingerprint=_name(fields["fingerprint"]),
-        symbols=tuple(_symbol(symbol) for symbol in fields.get("symbols") or ()),
+        symbols=tuple(_symbol(symbol) for symbol in _list(fields, "symbols")),
         author=_optional(fields, "author", str),
         followers=_optional(fields, "followers", int),
         url=_optional(fields, "url", str),
-        links=tuple(_text(link) for link in fields.get("links") or ()),
+        links=tuple(_text(link) for link in _list(fields, "links")),
         language=_optional(fields, "language", str) or "und",
         engagement=_optional(fields, "engagement", int) or 0,
     )
@@ -142,10 +142,15 @@ def _symbol(value: object) -> str:
 
 def _optional(fields: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
     value = fields.get(name)
-    if value is not None and not isinstance(value, kind):
+    # JSON's true is a number to Python and to no column.
+    if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
         message = f"`{name}` is {value!r:.80}, not {kind.__name__}"
         raise TypeError(message)
     return value
+
+
+def _list(fields: Mapping[str, Any], name: str) -> list[object]:
+    return _optional(fields, name, list) or []
 
 
 def _time(value: object) -> datetime:

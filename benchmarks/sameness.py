@@ -2,13 +2,14 @@
 
     python -m benchmarks.sameness stocknet_2015q4.jsonl.gz stocknet_texts.txt.gz [--show joined]
 
-Posts are normalised as ingest does, and each is placed in memory by the rule of the stores: it joins a story when it is
-the same as the story's first post, within 24 hours of it. Texts that lie one a line (.txt) have no time: all are one
-day, and their symbols are their cashtags. Of what was decided a fixed sample is set beside judgements in
-benchmarks/sameness_pairs.csv, which has digests in place of texts:
+Posts are normalised as ingest does, and each is placed in memory by the leader rule: it joins a story when it is the
+same as the story's first post, within 24 hours of it. Every first post that shares a band is compared; the stores
+compare 50 at most, of the eight newest of each band, so of a flood they may join fewer. Texts that lie one a line
+(.txt) have no time: all are one day, and their symbols are their cashtags. Of what was decided a fixed sample is set
+beside judgements in benchmarks/sameness_pairs.csv, which has digests in place of texts:
 
 - joined: near-repeats, with another fingerprint than the story's first post;
-- blocked: alike enough, but kept apart by a guard (figures, symbols, opposite words);
+- blocked: alike enough, but kept apart by a guard (figures, names, symbols, opposite or other words);
 - below: not alike enough, resemblance 0.3 or more; the nearest candidate of a story's first post.
 
 A judgement is `same` (the same news or claim, retold), `different`, or `template`: one advertisement or table of a

@@ -20,7 +20,6 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from math import sqrt
 from pathlib import Path
 from time import process_time
 
@@ -32,6 +31,7 @@ from bearometer.story import Placement, story_id
 from ingest.normalise import normalise
 from ingest.rows import FIELDS, parse_row
 from ingest.source import RawPost
+from model.compare import wilson
 from stream.spam import CODES, find_spam
 
 LABELS = Path(__file__).with_name("spam_labels.csv")
@@ -39,7 +39,6 @@ NOW = datetime(2016, 6, 1, tzinfo=UTC)
 PER_RULE, UNMARKED = 50, 200
 REDRAWN = {"many-symbols": "E"}
 """This rule was changed after draw D had been read, so it is judged by another one."""
-Z = 1.96
 
 Placed = tuple[Post, Placement | None]
 
@@ -130,21 +129,18 @@ def as_posts(texts: Iterable[str]) -> Iterator[Post]:
 def place(posts: Iterable[Post]) -> Iterator[Placed]:
     """Each post with its placement, stories being told apart by fingerprint alone."""
     first: dict[str, str] = {}
-    counts: Counter[str] = Counter()
     authors: dict[str, set[str]] = defaultdict(set)
     hours: Counter[tuple[str, str, str]] = Counter()
     for post in posts:
         key = post.fingerprint
         is_first = first.setdefault(key, post.id) == post.id
-        counts[key] += 1
         in_hour = 0
         if post.author:
             authors[key].add(post.author)
             hour = post.source, post.author, f"{post.published_at:%Y-%m-%dT%H}"
             hours[hour] += 1
             in_hour = hours[hour]
-        known = len(authors[key])
-        yield post, Placement(story_id(first[key]), is_first, counts[key], known, known, in_hour)
+        yield post, Placement(story_id(first[key]), is_first, len(authors[key]), in_hour)
 
 
 def draw(digests: Iterable[str], seed: str) -> list[str]:
@@ -158,16 +154,8 @@ def judged(digests: Iterable[str], labels: dict[str, str]) -> str:
     if not verdicts:
         return "none judged"
     spam, of = verdicts.count("spam"), len(verdicts)
-    low, high = wilson(spam, of)
-    return f"{spam} of {of}: {spam / of:.0%} ({low:.0%} to {high:.0%})"
-
-
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """Wilson's score interval at 95%."""
-    share, square = hits / of, Z * Z / of
-    middle = (share + square / 2) / (1 + square)
-    half = Z / (1 + square) * sqrt(share * (1 - share) / of + square / (4 * of))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    share = wilson(spam, of)
+    return f"{spam} of {of}: {share.value:.0%} ({share.low:.0%} to {share.high:.0%})"
 
 
 def digest(text: str) -> str:

@@ -14,7 +14,7 @@ DAY = 24 * 3600
 
 @dataclass
 class Stories:
-    """The leader rule in memory."""
+    """The leader rule in memory, without the caps of the stores: every post that shares a band is compared."""
 
     posts: list[Post] = field(default_factory=list)
     """First posts of stories, in order; the others are kept nowhere."""

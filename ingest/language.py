@@ -4,12 +4,13 @@ Posts in a language that the model does not know are not scored, so a wrong "not
 "undetermined" loses nothing. docs/languages.md says how well it does.
 """
 
+import math
 import re
 import unicodedata
 from functools import cache
 from typing import Any, NamedTuple
 
-from ingest.language_words import ENGLISH, ENGLISH_MARKET, FOREIGN, IN_ALL_LANGUAGES, IN_NAMES
+from ingest.language_words import ENDS_NAMES, ENGLISH, ENGLISH_MARKET, FOREIGN, IN_ALL_LANGUAGES, IN_NAMES
 
 __all__ = ["ENGLISH_TAG", "UNDETERMINED", "clean_language", "decide_language", "guess_language"]
 
@@ -87,10 +88,10 @@ for _language, _words in FOREIGN.items():
 # Natural logarithms of odds, as the classifier's scores are: read off benchmarks/language.py.
 _WORD = 6.0
 _MARKET_WORD = 4.0
-_CLEAR = 14.0
+_CLEAR = 12.0
 """What a text must show, for another language than English, that has small words of it."""
 _UNKNOWN_WORDS = 24.0
-"""And one that has none, or is said to be English."""
+"""And one that has none, and only where there is hardly an English word."""
 _BELIEVED = 2.0
 """And one that is said to be in it and has small words or letters of it."""
 _BELIEVED_BARE = 12.0
@@ -165,12 +166,15 @@ class _Words(NamedTuple):
     """What reads as words, in small letters."""
 
     all: list[str]
+    english: frozenset[str]
+    """Those that may count as English: not what ends a name ("Deutsche Bank")."""
+    small: list[str]
+    """Those without the names, which say where a company is from and not who writes."""
     telling: frozenset[str]
     """Those that small words of other languages may be. Tickers and names look like them ("SE", "El Paso", "Los
     Angeles"), so short ones count only where they are written small."""
     plain: bool
-    """Whether they have only letters that English has."""
-
+    """Whether the small ones have only letters that English has."""
     sentence: bool
     """Whether enough of them are written small, or with letters that English lacks, to be no list of names."""
 
@@ -179,8 +183,11 @@ def _find_words(head: str) -> _Words:
     tokens = [token for token in head.split() if token != "RT" and not _MARKED.search(token)]
     shouted = _is_shouted(tokens)
     words: list[str] = []
+    without_names: list[str] = []
+    english: set[str] = set()
     telling: set[str] = set()
-    written_small = 0
+    joining: list[str] | None = None  # what may join two parts of a name ("de la"), after the first
+    written_small, plain = 0, True
     for token in tokens:
         for piece in (token,) if token.isalpha() else _SPLIT.split(token):
             word = piece.strip(_AROUND)
@@ -189,12 +196,27 @@ def _find_words(head: str) -> _Words:
             small = _STRETCHED.sub(r"\1", word.lower().replace("\u2019", "'"))
             if small in IN_ALL_LANGUAGES or len(set(small)) < 3 < len(small):
                 continue
-            if shouted or word[0].islower() or not words or len(word) >= _LONG:
+            if shouted or word[0].islower():
+                if joining is not None:
+                    joining = [*joining, small] if small in IN_NAMES and small not in telling else None
                 telling.add(small)
-            written_small += word.islower() and len(word) > 1
+                english.add(small)
+                without_names.append(small)
+                written_small += word.islower() and len(word) > 1
+                plain = plain and (shouted or word.isascii())
+            else:
+                telling.difference_update(joining or ())
+                del without_names[len(without_names) - len(joining or ()) :]
+                joining = []
+                if not words or len(word) >= _LONG:
+                    telling.add(small)
+                    if small in _LANGUAGES_OF:
+                        without_names.append(small)
+                if small not in ENDS_NAMES:
+                    english.add(small)
             words.append(small)
-    plain = "".join(words).isascii()
-    return _Words(words, frozenset(telling), plain, written_small >= _MIN_SMALL or not plain)
+    sentence = written_small >= _MIN_SMALL or not plain
+    return _Words(words, frozenset(english), without_names, frozenset(telling), plain, sentence)
 
 
 def _is_word(word: str, shouted: bool) -> bool:
@@ -211,8 +233,7 @@ def _is_shouted(tokens: list[str]) -> bool:
 
 
 def _by_words(claimed: str, words: _Words) -> str:
-    distinct = frozenset(words.all)
-    small, market = len(distinct & ENGLISH), len(distinct & ENGLISH_MARKET)
+    small, market = len(words.english & ENGLISH), len(words.english & ENGLISH_MARKET)
     english = small + market
     hits = _count_hits(words.telling, english)
     foreign = max(hits.values(), default=0)
@@ -221,18 +242,29 @@ def _by_words(claimed: str, words: _Words) -> str:
             return ENGLISH_TAG
         if small > 1 and english > 2 * foreign:
             return ENGLISH_TAG
-    margins = _margins(claimed, words.all, hits, _WORD * small + _MARKET_WORD * market)
-    if claimed in margins and len(distinct) > 1:
+    if claimed == ENGLISH_TAG and foreign <= english and (english or words.plain):
+        return ENGLISH_TAG
+    read = words.small or ([] if claimed == UNDETERMINED else words.all)
+    margins = _margins(claimed, read, hits, _WORD * small + _MARKET_WORD * market)
+    if claimed in margins and len(set(words.all)) > 1:
         seen = hits.get(claimed, 0) or not (english or words.plain)
         bare = _UNKNOWN_WORDS if english else _BELIEVED_BARE
         if margins[claimed] >= (_BELIEVED if seen else bare):
             return claimed
     best = max(margins, key=lambda each: (margins[each], each))
-    seen = hits.get(best, 0)
-    clear = claimed != ENGLISH_TAG and (seen > 1 or (seen and not english))
-    if (clear or words.sentence) and margins[best] >= (_CLEAR if clear else _UNKNOWN_WORDS):
+    if margins[best] >= _threshold(claimed, words, hits.get(best, 0), english):
         return best
     return ENGLISH_TAG if claimed == ENGLISH_TAG or margins[best] < 0 < english else UNDETERMINED
+
+
+def _threshold(claimed: str, words: _Words, seen: int, english: int) -> float:
+    """What a language seen in so many small words, beside so many English ones, must show. Names alone never do."""
+    only_in_names = words.telling & _LANGUAGES_OF.keys() <= IN_NAMES
+    if len(words.small) > 1 + only_in_names:
+        least = english if claimed != ENGLISH_TAG else math.inf if english else 1
+        if seen > least:
+            return _CLEAR
+    return _UNKNOWN_WORDS if words.sentence and english <= min(seen, 1) else math.inf
 
 
 def _count_hits(telling: frozenset[str], english: int) -> dict[str, int]:

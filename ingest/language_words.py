@@ -6,7 +6,7 @@ English" costs a post, a wrong "undetermined" costs nothing. A word may stand in
 
 # ruff: noqa: RUF001 # the dotless i of Turkish is meant
 
-__all__ = ["ENGLISH", "ENGLISH_MARKET", "FOREIGN", "IN_ALL_LANGUAGES", "IN_NAMES"]
+__all__ = ["ENDS_NAMES", "ENGLISH", "ENGLISH_MARKET", "FOREIGN", "IN_ALL_LANGUAGES", "IN_NAMES"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -19,8 +19,18 @@ IN_ALL_LANGUAGES = _words(
 )
 """What says nothing: names and terms that every language has taken over."""
 
-IN_NAMES = _words("de la del do da dos das du di dei della degli delle von van der den le el al les los las")
-"""What stands in names too (Luis de la Torre): beside English words it says nothing."""
+IN_NAMES = _words(
+    "de la del do da dos das du di dei della degli delle von van der den le el al les los las "
+    "et und ve och og és "
+    "borsa börse bolsa bursa bursă bourse spółka giełda compania công ty cổ phần không"
+)
+"""What stands in names too (Luis de la Torre, Deutsche Börse): beside English words it says nothing."""
+
+ENDS_NAMES = _words(
+    "bank energy power steel gold oil media data tech company exchange fund car cars motor motors plant drug drugs "
+    "mines mine storm holdings options trust first gap target best"
+)
+"""English words that stand in names in every language: with a capital they say nothing."""
 
 ENGLISH = _words(
     "the of to and for with from at by after before as is are was were will be been has have had not but this that "
@@ -35,20 +45,42 @@ ENGLISH = _words(
 )
 
 ENGLISH_MARKET = _words(
-    "shares share stock stocks earnings price prices target buy buys buying sell sells selling sold bought "
-    "dividend dividends quarter quarterly revenue revenues sales profit profits loss losses growth rating ratings "
-    "raised raises lowered lowers cut cuts upgraded downgraded upgrade downgrade reiterated reiterates reaffirmed "
-    "beat beats miss misses estimates consensus analyst analysts analysis report reports reported reporting results "
-    "acquires acquired acquire acquisition merger deal deals stake position holdings investors investor invest "
-    "investing investment insider market markets trade trades trading trader traders bullish bearish calls puts "
-    "options call put short strong weak higher lower high low open close closed volume chart charts alert alerts "
-    "news update updated watch movers mover gainers losers top support resistance breakout gap bid ask company "
-    "bank drug drugs plan plans announces announced launch launches declares declared issues files filed "
-    "review setup added triggered broke tech energy gold ideas forum message board filings current yield summary "
-    "exchange change financials quotes prev date data media fund ex-div vs oil buyback premarket unusual "
-    "names named appoints appointed chairman chief executive director president judge court sues sued probe probes "
-    "recall recalls jobs plant workers strike forecast outlook guidance warns warning slumps jumps falls rises soars "
-    "plunges sinks surges tumbles drops gains rallies slides slips climbs hits fell rose output demand takes steps"
+    "shares share stock stocks earnings price prices target buy buys buying sell sells selling sold bought dividend "
+    "dividends quarter quarterly revenue revenues sales profit profits loss losses growth rating ratings raised "
+    "raises lowered lowers cut cuts upgraded downgraded upgrade downgrade reiterated reiterates reaffirmed beat beats "
+    "miss misses estimates consensus analyst analysts analysis report reports reported reporting results acquires "
+    "acquired acquire acquisition merger deal deals stake position holdings investors investor invest investing "
+    "investment insider market markets trade trades trading trader traders bullish bearish calls puts options call "
+    "put short strong weak higher lower high low open close closed volume chart charts alert alerts news update "
+    "updated watch movers mover gainers losers top support resistance breakout gap bid ask company bank drug drugs "
+    "plan plans announces announced launch launches declares declared issues files filed review setup added triggered "
+    "broke tech energy gold ideas forum message board filings current yield summary exchange change financials quotes "
+    "prev date data media fund ex-div vs oil buyback premarket unusual names named appoints appointed chairman chief "
+    "executive director president judge court sues sued probe probes recall recalls jobs plant workers strike "
+    "forecast outlook guidance warns warning slumps jumps falls rises soars plunges sinks surges tumbles drops gains "
+    "rallies slides slips climbs hits fell rose output demand takes steps plunge plunged plunging tumble tumbled "
+    "slump slumped soar soared surge surged jump jumped jumping drop dropped sink sank slide slid slipped climbed "
+    "rally rallied rallying rebound rebounds rebounded falling rising crash crashes crashed crater craters cratered "
+    "sag sags dips dipped eases eased ends ended opens opened set raises raise resigns resigned resign quits quit "
+    "retires retired ousted ousts fired fires hires hired joins joined leaves leaving departs exits exited dies died "
+    "jailed arrested charged indicted convicted cleared accused questioned halts halted suspends suspended resumes "
+    "resumed delays delayed postpones cancels cancelled canceled scraps scrapped drags shuts shut shutting closes "
+    "closing idles idled stops stopped starts started begins warned cautions sues suing suit lawsuit fined fines "
+    "faces facing probed probing investigated raided raid seized settles settled settlement denies denied rejects "
+    "rejected blocks blocked approves approved approval clears wins won loses lost lands lifts lifted hikes hiked "
+    "slashes slashed trims trimmed halves halved doubles doubled boosts boosted tops topped lags missed swings swung "
+    "posts posted books booked sees seen eyes mulls weighs considers seeks sought offers offered bids taps tapped "
+    "signs signed inks agrees agreed spins spun splits merges merged buyout takeover stakes offloads unloads unit "
+    "sheds shed swaps orders ordered recalled pulls pulled expands expanded builds built opens adds adding ships "
+    "shipped hacked hack fails failed failing failure defaults defaulted bankruptcy bankrupt rescued rescue bailout "
+    "pays paid payout owes borrows raising hedges bets betting backs backed pledges pledged urges urged tells told "
+    "calls called speaks spoke talks reveals revealed revelation strikes wage wages layoffs sacks sacked losing "
+    "weakens weaker stronger strengthens worst record fraud scandal rogue outage fire storm claims fees fee loans "
+    "loan debt bond bonds wind farm mine steel power plane planes flight flights car cars maker lender lenders owner "
+    "board boardroom shareholder shareholders holder holders head forecasts expectations views earned earns widens "
+    "widened narrows narrowed sweetens reroutes ramps grounded retreats outlines unveils unveiled introduces expects "
+    "expected upbeat downbeat steady fresh private public short-selling selloff tumbling soaring sinking surging "
+    "plunging spending jets mines refinery ship"
 )
 _ALL_ENGLISH = (
     ENGLISH
@@ -61,32 +93,33 @@ _ALL_ENGLISH = (
 
 _LISTS = {
     "es": _words(
-        "el la los las de del que y en un una unos unas por para con se su sus al lo le les no es está están fue "
-        "ser más mas pero como cuando donde dónde qué porque esto este esta estos estas ese esa muy hoy ayer mañana "
-        "ha han había hace sobre entre desde hasta también ya mi tu te nos yo ahora si sí todo todos cada "
-        "acciones acción bolsa ganancias ventas beneficio beneficios precio empresa mercado trimestre resultados "
-        "millones compra compró vende venta sube baja cae cerró cierre dólar dólares vía según"
+        "el la los las de del que y en un una unos unas por para con se su sus al lo le les no es está están fue ser "
+        "más mas pero como cuando donde dónde qué porque esto este esta estos estas ese esa muy hoy ayer mañana ha "
+        "han había hace tras ante bajo durante contra mientras aunque sobre entre desde hasta también ya mi tu te nos "
+        "yo ahora si sí todo todos cada acciones acción bolsa ganancias ventas beneficio beneficios precio empresa "
+        "mercado trimestre resultados millones compra compró vende venta sube suben baja bajan cae caen cerró cierre "
+        "dólar dólares según"
     ),
     "pt": _words(
         "o os de da dos das do que e em um uma uns umas por para com se seu sua seus suas ao aos à não é foi ser mais "
         "mas como quando onde porque isto este esta isso esse essa muito hoje ontem amanhã tem têm está estão são "
-        "pelo pela sobre entre até também já eu você vou vai ele ela agora nos nas na depois foram "
-        "ações ação bolsa lucro lucros vendas preço empresa mercado trimestre resultados milhões compra venda sobe "
-        "cai queda alta dólar dólares fecha fechou reais"
+        "pelo pela pelos pelas após durante contra enquanto sobre entre até também já eu você vou vai ele ela agora "
+        "nos nas na depois foram ações ação bolsa lucro lucros vendas preço empresa mercado trimestre resultados "
+        "milhões compra venda sobe cai queda alta dólar dólares fecha fechou reais"
     ),
     "fr": _words(
         "le la les de des du un une et en au aux que qui ce cette ces dans sur pas ne avec plus il elle nous vous ils "
-        "je tu ont été être était mais où comme quand très aujourd'hui hier demain selon après avant chez leur "
-        "leurs sa ses se tout tous contre entre vers encore aussi à près fait c'est n'est j'ai d'une d'un l'action "
-        "actions bourse bénéfice bénéfices chiffre cours résultats trimestre hausse baisse marché ventes annonce "
-        "entreprise milliards titre objectif recule grimpe"
+        "je tu ont été être était mais où comme quand très aujourd'hui hier demain selon après avant chez leur leurs "
+        "sa ses se tout sous pendant depuis chez sans tous contre entre vers encore aussi à près fait c'est n'est "
+        "j'ai d'une d'un l'action actions bourse bénéfice bénéfices chiffre cours résultats trimestre hausse baisse "
+        "marché ventes annonce entreprise milliards titre objectif recule grimpe"
     ),
     "de": _words(
         "der das und ist nicht ein eine einen einem einer mit von zu den dem auf für sich auch nach bei aus wie noch "
-        "nur wird werden wurde hat haben sind ich wir sie mir mich kein keine mehr über zum zur bis seit gegen "
-        "aber oder wenn dass weil schon sehr jetzt heute morgen gestern beim vom unter diese dieser dieses "
-        "aktie aktien kurs kurse börse gewinn umsatz verlust steigt fällt jahr unternehmen quartal prognose zahlen "
-        "kaufen verkaufen anleger kursziel milliarden millionen"
+        "nur wird werden wurde hat haben sind ich wir sie mir mich kein keine mehr über zum zur bis seit gegen aber "
+        "oder wenn dass wegen trotz ohne zwischen während durch ihre ihren seine seinen weil schon sehr jetzt heute "
+        "morgen gestern beim vom unter diese dieser dieses aktie aktien kurs kurse börse gewinn umsatz verlust steigt "
+        "fällt jahr unternehmen quartal prognose zahlen kaufen verkaufen anleger kursziel milliarden millionen"
     ),
     "it": _words(
         "il lo la gli le di del della dei delle dello degli che e è un una uno con non per si sul sulla nel nella dal "
@@ -96,10 +129,10 @@ _LISTS = {
         "scende crolla acquista vendite"
     ),
     "nl": _words(
-        "het een van en niet voor zijn te aan om dan maar ook bij nog wel naar wordt uit worden heeft hebben deze dit "
-        "geen ik je jij wij hij zij hun onze waar wat hoe als na tot tegen meer veel vandaag gisteren morgen "
-        "koers aandeel aandelen beurs winst omzet verlies stijgt daalt jaar bedrijf kwartaal cijfers kopen verkopen "
-        "gaat staat miljard miljoen de"
+        "het een van en niet zonder tijdens onder voor zijn te aan om dan maar ook bij nog wel naar wordt uit worden "
+        "heeft hebben deze dit geen ik je jij wij hij zij hun onze waar wat hoe als na tot tegen meer veel vandaag "
+        "gisteren morgen koers aandeel aandelen beurs winst omzet verlies stijgt daalt jaar bedrijf kwartaal cijfers "
+        "kopen verkopen gaat staat miljard miljoen de"
     ),
     "sv": _words(
         "och att det som en ett är av för på med inte till den har de om ett men från kan nu sin sitt sina efter vid "
@@ -144,7 +177,7 @@ _LISTS = {
     ),
     "tr": _words(
         "ve bir bu da de için ile çok daha ama gibi kadar olarak olan oldu var yok ne en mi mı sonra önce göre her "
-        "şu biz ben bugün dün yarın "
+        "şu biz ben hakkında ile karşı bugün dün yarın "
         "hisse hissesi hisseleri hisseler borsa borsada kâr karı zarar gelir satış şirket şirketi şirketin çeyrek "
         "milyon milyar yükseldi düştü arttı dolar yüzde fiyat hedef"
     ),

@@ -6,7 +6,7 @@ from typing import Any
 
 from storage.redis_errors import translated_errors
 from storage.stories import StoryStore
-from storage.story_plan import POSTS, author_digest, post_token
+from storage.story_plan import AUTHOR_BYTES, ID_BYTES, POSTS, author_digest, post_token
 
 __all__ = ["ForgettingStoryStore", "escape_pattern"]
 
@@ -58,7 +58,7 @@ class ForgettingStoryStore(StoryStore):
             for key in keys if posts else ():
                 pipeline.hmget(key, posts)
             for held in pipeline.execute():
-                yield from (stories[-8:].hex() for stories in held if stories)
+                yield from (story[:ID_BYTES].hex() for story in held if story)
 
     def _find_authors(self, keys: list[str], names: list[bytes]) -> Iterator[str]:
         leaders = [key for key in keys if ":leader:" in key and names]
@@ -67,13 +67,13 @@ class ForgettingStoryStore(StoryStore):
             for key in leaders:
                 pipeline.getrange(key, 0, len(names[0]) - 1)
             for key in told:
-                pipeline.hmget(key, [b"a" + name for name in names])
+                pipeline.hvals(key)
             answers = pipeline.execute()
         for key, author in zip(leaders, answers, strict=False):
             if author in names:
                 yield _story_of(key)
         for key, held in zip(told, answers[len(leaders) :], strict=True):
-            if any(value is not None for value in held):
+            if any(name in _split_authors(authors) for authors in held for name in names):
                 yield _story_of(key)
 
     def _has_author(self, key: str, name: bytes) -> bool:
@@ -85,6 +85,10 @@ def escape_pattern(text: str | bytes) -> Any:
     if isinstance(text, bytes):
         return re.sub(rb"([*?\[\]^\\-])", rb"\\\1", text)
     return re.sub(r"([*?\[\]^\\-])", r"\\\1", text)
+
+
+def _split_authors(authors: bytes) -> set[bytes]:
+    return {authors[at : at + AUTHOR_BYTES] for at in range(0, len(authors), AUTHOR_BYTES)}
 
 
 def _story_of(key: str) -> str:

@@ -17,8 +17,6 @@ MOST = 1000
 @dataclass
 class _Story:
     leader: Sketch
-    posts: int = 0
-    authors: set[str] = field(default_factory=set)
     authors_of_text: dict[str, set[str]] = field(default_factory=dict)
 
 
@@ -28,15 +26,22 @@ class MemoryStoryStore:
     def __init__(self, hours: float = 24.0) -> None:
         self._reach = int(hours * 3600)
         self._complete = True
+        self._losses = 0
         self._empty()
 
     def _empty(self) -> None:
         self._story_of: dict[str, str] = {}
+        self._numbers: dict[str, tuple[int, int]] = {}
         self._stories: dict[str, _Story] = {}
         self._of_hour: dict[tuple[str, str, int], int] = {}
 
+    def epoch(self) -> str:
+        """Another one after all that was placed was lost."""
+        return str(self._losses)
+
     def lose(self) -> None:
         """Be as Redis is after a restart."""
+        self._losses += 1
         self._empty()
         self._complete = False
 
@@ -49,39 +54,40 @@ class MemoryStoryStore:
         if not self._complete:
             message = "the stories are not complete: rebuild the windows"
             raise WindowsLost(message)
-        return [self._put(sketch, self._find(sketch) or story_id(sketch.post_id)) for sketch in sketches]
+        return [self._place(sketch) for sketch in sketches]
 
     def remember(self, stored: Iterable[tuple[Sketch, str]], guard: str | None = None, token: str = "") -> None:
         """Know again posts, each with the story that it is stored with, in any order; again changes nothing.
 
-        `guard` and `token` say nothing to it: it may always be called.
+        `guard` and `token` say nothing to it: it may always be called. The numbers are as StoryStore says.
         """
         for sketch, story in stored:
-            if pack_story(story):
-                self._put(sketch, story)
+            if pack_story(story) and sketch.post_id not in self._story_of:
+                self._count(sketch, story)
 
-    def _put(self, sketch: Sketch, story: str) -> Placement:
-        is_new = sketch.post_id not in self._story_of
-        story = self._story_of.setdefault(sketch.post_id, story)
+    def _place(self, sketch: Sketch) -> Placement:
+        if sketch.post_id not in self._story_of:
+            story = self._find(sketch) or story_id(sketch.post_id)
+            self._numbers[sketch.post_id] = self._count(sketch, story)
+        story = self._story_of[sketch.post_id]
+        same_text_authors, author_posts = self._numbers.get(sketch.post_id, (1, 1))
+        return Placement(
+            story=story,
+            first=story == story_id(sketch.post_id),
+            same_text_authors=same_text_authors,
+            author_posts=author_posts if sketch.author else 0,
+        )
+
+    def _count(self, sketch: Sketch, story: str) -> tuple[int, int]:
+        self._story_of[sketch.post_id] = story
         told = self._stories.setdefault(story, _Story(sketch))
         if story == story_id(sketch.post_id):
             told.leader = sketch
         of_text = told.authors_of_text.setdefault(sketch.fingerprint, set())
+        of_text.add(sketch.author or sketch.post_id)
         hour = (sketch.source, sketch.author or "", sketch.leader.published_at // 3600)
-        if is_new:
-            told.posts += 1
-            author = sketch.author or sketch.post_id
-            told.authors.add(author)
-            of_text.add(author)
-            self._of_hour[hour] = self._of_hour.get(hour, 0) + 1
-        return Placement(
-            story=story,
-            first=story == story_id(sketch.post_id),
-            posts=told.posts,
-            authors=min(MOST, len(told.authors)),
-            same_text_authors=min(MOST, len(of_text)),
-            author_posts=self._of_hour[hour] if sketch.author else 0,
-        )
+        self._of_hour[hour] = self._of_hour.get(hour, 0) + 1
+        return min(MOST, len(of_text)), self._of_hour[hour]
 
     def _find(self, sketch: Sketch) -> str | None:
         near = [(self._distance(told, sketch), name) for name, told in self._stories.items()]

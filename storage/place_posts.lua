@@ -6,18 +6,24 @@
 --          first slot, last slot, post, text, number of bands, bands (all of one length)
 --       to write, then: number of hashes, and for each: slot, kind, number of tokens, tokens (all of one length),
 --       what each holds from now on (a byte of length, then the stories)
---       number of posts, and for each: story, author, text, leader ('' for none), hour ('' for none), slot, 1 if new
+--       for each post: story, author, text, leader ('' for none), hour ('' for none), slot,
+--       0 if it was known, 1 if it is placed, 2 if it is remembered
 --
--- `<slot>:<kind>` is a hash: post (kind 1), text (2) or band (3 and on) → the ids of stories, 8 bytes each.
+-- `<slot>:<kind>` is a hash: text (kind 2) or band (3 and on) → the ids of stories, 8 bytes each; post (1) → the id of its
+-- story, and, if either is more than 1, the numbers that it was placed with: '3 14' for the third author of the text, and
+-- his fourteenth post of the hour.
 -- `<slot>:authors` is a hash: an author's hour → posts.
 -- `leader:<story>` is a string: author, text (6 bytes each), and what the story's first post is compared by.
--- `told:<story>` is a hash, from the second post on: `n` posts, `a` authors, `t<text>` authors of this text, and with
--- an empty value each `a<author>`, `t<text><author>` that was counted.
--- `version` is new after every writing: while it stays, nothing need be read again.
+-- `told:<story>` is a hash: text → the distinct authors of it, 6 bytes each. That of the leader is there from its second
+-- author on.
+-- `version` is new after every writing: while it stays, nothing need be read again. It begins with the time, so that it
+-- never comes again after the keys were deleted; `epoch` is that beginning.
 --
--- Reading gives {version, digest, {slot, kind, token, stories, slot, kind, …}}. Writing gives four numbers for each post (posts,
--- authors, authors of the text, the author's posts of the hour), or nothing when what was read is not so any more.
+-- Reading gives {version, digest, {slot, kind, token, stories, slot, kind, …}}. Writing gives two numbers for each post
+-- (authors of the text, the author's posts of the hour), or nothing when what was read is not so any more.
 local MOST = 1000
+local AUTHOR = 6
+local KNOWN, PLACED = '0', '1'
 
 local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 if redis.call('GET', KEYS[1]) ~= run_id .. ARGV[1] then
@@ -87,10 +93,6 @@ if ARGV[3] ~= version and ARGV[4] ~= redis.sha1hex(table.concat(read(posts), '/'
 end
 
 local at = 6 + 6 * posts
-if ARGV[at] ~= '0' then
-  redis.call('INCR', base .. 'version')
-  redis.call('PEXPIRE', base .. 'version', ttl)
-end
 for _ = 1, tonumber(ARGV[at]) do
   local slot, kind, count, tokens, stories = unpack(ARGV, at + 1, at + 5)
   at = at + 5
@@ -105,69 +107,77 @@ for _ = 1, tonumber(ARGV[at]) do
   redis.call('HSET', key, unpack(fields))
   redis.call('PEXPIRE', key, ttl)
 end
-at = at + 1
 
-local function note(told, counter, member)
-  local count = tonumber(redis.call('HGET', told, counter) or 0)
-  if count < MOST and redis.call('HSETNX', told, member, '') == 1 then
-    return redis.call('HINCRBY', told, counter, 1)
+local function holds(authors, author)
+  local found = string.find(authors, author, 1, true)
+  while found and found % AUTHOR ~= 1 do
+    found = string.find(authors, author, found + 1, true)
   end
-  return count
+  return found ~= nil
 end
 
-local function note_author(told, author, text)
-  return note(told, 'a', 'a' .. author), note(told, 't' .. text, 't' .. text .. author)
-end
-
-local function count(story, author, text, leader)
+local function count_author(story, author, text, leader)
   local kept, told = named('leader:', story), named('told:', story)
-  local before = redis.call('GETRANGE', kept, 0, 11)
-  if leader ~= '' then
-    redis.call('SET', kept, leader, 'PX', ttl)
-  else
+  local first = redis.call('GETRANGE', kept, 0, 2 * AUTHOR - 1)
+  local first_author, first_text = string.sub(first, 1, AUTHOR), string.sub(first, AUTHOR + 1)
+  if leader == '' then
     redis.call('PEXPIRE', kept, ttl)
-  end
-  if redis.call('EXISTS', told) == 0 then
-    if before == '' then
-      return 1, 1, 1
-    end
-    redis.call('HSET', told, 'n', 1)
-    note_author(told, string.sub(before, 1, 6), string.sub(before, 7, 12))
-  end
-  local posts = redis.call('HINCRBY', told, 'n', 1)
-  local authors, of_text = note_author(told, author, text)
-  redis.call('PEXPIRE', told, ttl)
-  return posts, authors, of_text
-end
-
-local function recall(story, text)
-  local held = redis.call('HMGET', named('told:', story), 'n', 'a', 't' .. text)
-  return tonumber(held[1] or 1), tonumber(held[2] or 1), tonumber(held[3] or 1)
-end
-
-local answers = {}
-for _ = 1, tonumber(ARGV[at]) do
-  local story, author, text, leader, hour, slot = unpack(ARGV, at + 1, at + 6)
-  local is_new = ARGV[at + 7] == '1'
-  at = at + 7
-  local posts, authors, of_text
-  if is_new then
-    posts, authors, of_text = count(story, author, text, leader)
   else
-    posts, authors, of_text = recall(story, text)
-  end
-  local of_author = 0
-  if hour ~= '' then
-    local key = base .. slot .. ':authors'
-    if is_new then
-      of_author = redis.call('HINCRBY', key, hour, 1)
-      redis.call('PEXPIRE', key, ttl)
-    else
-      of_author = tonumber(redis.call('HGET', key, hour) or 1)
+    if first ~= '' then
+      redis.call('HSETNX', told, first_text, first_author)
     end
+    redis.call('SET', kept, leader, 'PX', ttl)
   end
-  for _, number in ipairs({posts, authors, of_text, of_author}) do
-    answers[#answers + 1] = number
+  local authors = redis.call('HGET', told, text)
+  if not authors then
+    authors = (leader ~= '' and author) or (text == first_text and first_author) or ''
   end
+  if #authors < MOST * AUTHOR and not holds(authors, author) then
+    authors = authors .. author
+    redis.call('HSET', told, text, authors)
+  end
+  redis.call('PEXPIRE', told, ttl)
+  return #authors / AUTHOR
+end
+
+local answers, touched = {}, {}
+local function put(post, story, author, text, leader, hour, slot, how)
+  local key, hours = base .. slot .. ':1', base .. slot .. ':authors'
+  local of_text, of_author
+  if how == KNOWN then
+    of_text, of_author = string.match(redis.call('HGET', key, post) or '', '^(%d+) (%d+)$', #story + 1)
+  else
+    of_text = count_author(story, author, text, leader)
+    if hour ~= '' then
+      of_author = redis.call('HINCRBY', hours, hour, 1)
+      touched[hours] = true
+    end
+    local numbers = ''
+    if how == PLACED and (of_text > 1 or (of_author or 1) > 1) then
+      numbers = of_text .. ' ' .. (of_author or 0)
+    end
+    redis.call('HSET', key, post, story .. numbers)
+    touched[key], touched[base .. 'version'] = true, true
+  end
+  answers[#answers + 1] = tonumber(of_text or 1)
+  answers[#answers + 1] = hour == '' and 0 or tonumber(of_author or 1)
+end
+
+for n = 1, posts do
+  put(ARGV[6 * n + 2], unpack(ARGV, at + 1, at + 7))
+  at = at + 7
+end
+if next(touched) then
+  if redis.call('EXISTS', base .. 'version') == 0 then
+    local now = redis.call('TIME')
+    local epoch = now[1] .. string.format('%06d', tonumber(now[2]))
+    redis.call('SET', base .. 'version', epoch)
+    redis.call('SET', base .. 'epoch', epoch)
+  end
+  redis.call('INCR', base .. 'version')
+  touched[base .. 'epoch'] = true
+end
+for key in pairs(touched) do
+  redis.call('PEXPIRE', key, ttl)
 end
 return answers

@@ -109,8 +109,8 @@ STORED_SINCE = text(
 )
 
 COUNTS = text("""
-SELECT
-    (SELECT count(*) FROM posts WHERE source = :source) AS posts,
-    (SELECT count(*) FROM mentions WHERE source = :source) AS mentions,
-    (SELECT count(DISTINCT fingerprint) FROM posts WHERE source = :source) AS texts
+SELECT count(*) AS posts, (SELECT count(*) FROM mentions WHERE source = :source) AS mentions,
+    count(DISTINCT coalesce(story, fingerprint)) AS stories, count(*) FILTER (WHERE spam <> '{}') AS spam,
+    count(unscored) AS unscored
+FROM posts WHERE source = :source
 """)

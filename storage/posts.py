@@ -40,11 +40,14 @@ NO_PARTITION = "23514"
 
 @dataclass(frozen=True, slots=True)
 class StoredCounts:
-    """What is stored of one source; `repeats` are posts that say what another post of the source says."""
+    """What is stored of one source."""
 
     posts: int
     mentions: int
-    repeats: int
+    stories: int
+    """Distinct ones that the posts tell; posts that were stored before stories were told apart count by their text."""
+    spam: int
+    unscored: int
 
 
 class PostStore:
@@ -138,7 +141,7 @@ class PostStore:
         """How much of a source is stored; looks at every row."""
         with translated_errors(self._engine), self._engine.connect() as connection:
             row = connection.execute(COUNTS, {"source": source}).one()
-        return StoredCounts(posts=row.posts, mentions=row.mentions, repeats=row.posts - row.texts)
+        return StoredCounts(**row._asdict())
 
     @contextmanager
     def rebuilding(self) -> Iterator[None]:

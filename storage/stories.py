@@ -1,10 +1,13 @@
 """Which story a post tells, decided over all workers: what leads to stories lies in Redis, for `redis.ttl_hours`."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from redis.exceptions import LockError
 
 from bearometer.errors import Transient
 from bearometer.settings import RedisSettings
@@ -13,6 +16,7 @@ from bearometer.story import Placement
 from storage.redis_errors import connect_redis, translated_errors
 from storage.story_plan import (
     ID_BYTES,
+    POSTS,
     STORIES_PER_TOKEN,
     Asked,
     Filed,
@@ -30,6 +34,10 @@ POSTS_PER_CALL = 64
 TRIES = 5
 """Of a batch on which others have intruded; then its posts go one by one."""
 TRIES_ALONE = 50
+TURNS = 50
+"""So many batches on, a worker that met others waits for its turn: they are at the same stories, a template perhaps."""
+TURN_SECONDS = 2.0
+"""Whoever has waited so long, or has had its turn so long, is waited for no longer."""
 LENGTH = [bytes([length]) for length in range(STORIES_PER_TOKEN * ID_BYTES + 1)]
 SCRIPT = Path(__file__).with_name("place_posts.lua")
 
@@ -43,13 +51,14 @@ class StoryStore:
     same stories.
 
     What is decided is written in one step, and only if all that it rests on is still so; else it is decided anew. So
-    however many workers place near-repeats at once, they all get one story.
+    however many workers place near-repeats at once, they all get one story. Workers that were in each other's way take
+    turns for a while.
 
     Nothing is placed unless the guard of the windows says that Redis holds everything (storage/windows.py): after an
     empty start, or any restart of Redis, `place` raises WindowsLost until a rebuild has had everything `remember`ed.
 
-    Redis needs about 2 kB for a post that begins a story and 0.3 kB for one that joins it. Of authors and ids it gets
-    digests only. Redis Cluster is not supported.
+    Redis needs about 2 kB for a post that begins a story and 0.1 to 0.3 kB for one that joins it. Of authors and ids it
+    gets digests only. Redis Cluster is not supported.
     """
 
     def __init__(self, settings: RedisSettings, hours: float = 24.0) -> None:
@@ -59,12 +68,19 @@ class StoryStore:
         self._life = int(timedelta(hours=settings.ttl_hours).total_seconds() * 1000)
         self._reach = int(hours * 3600)
         self._script = self._redis.register_script(SCRIPT.read_text("utf-8"))
+        self._crowded = 0
+
+    def epoch(self) -> str:
+        """Another one after all that was placed was lost, and perhaps remembered again; empty before anything is."""
+        with translated_errors(self._redis):
+            epoch: Any = self._redis.get(f"{self._base}epoch")
+        return (epoch or b"").decode()
 
     def place(self, sketches: Sequence[Sketch]) -> list[Placement]:
         """Where each post stands, in order; posts come into being in this order.
 
-        A post that was placed before has the same story again (while its time stays the same), and counts once. How
-        the posts are cut into batches changes nothing.
+        A post that was placed before has the same story and the same numbers again (while its time stays the same),
+        and counts once. How the posts are cut into batches changes nothing.
 
         WindowsLost when Redis does not hold everything, Unavailable when it is away, Transient when others intruded too
         often. Some of the batch may be placed then, and the same call may simply be repeated.
@@ -82,6 +98,10 @@ class StoryStore:
         For a rebuild, which calls it under its own guard and token, as storage/windows.py counts posts. Whatever is no
         story's id is left out (posts of older versions have none). Where a story's first post does not come, the first
         to come stands in for it. Raises as `place`.
+
+        The posts are counted, but the numbers that each was placed with are gone with Redis: one that is delivered
+        again afterwards is told to be the first of its text and of its author, so that nothing hides it for what came
+        later. A post that was placed before the loss and is not stored is a new one.
         """
         known = ((Asked.of(sketch, self._reach), pack_story(story)) for sketch, story in stored)
         usable = ((asked, story) for asked, story in known if story)
@@ -90,14 +110,30 @@ class StoryStore:
 
     def _write(self, batch: list[Asked], told: list[bytes] | None, guard: str, token: str) -> list[Placement]:
         for _ in range(TRIES if len(batch) > 1 else TRIES_ALONE):
-            placed = self._try(batch, told, guard, token)
+            with self._turn() if self._crowded else nullcontext():
+                placed = self._try(batch, told, guard, token)
             if placed is not None:
+                self._crowded = max(0, self._crowded - 1)
                 return placed
+            self._crowded = TURNS
         if len(batch) == 1:
             message = "the stories in Redis were changed by others too often; try again"
             raise Transient(message)
         alone = [([asked], told and [told[n]]) for n, asked in enumerate(batch)]
         return [placement for one, its_story in alone for placement in self._write(one, its_story, guard, token)]
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One at a time of those who ask for it; that nothing is written on what has changed does not rest on it."""
+        lock = self._redis.lock(f"{self._base}turn", timeout=TURN_SECONDS, sleep=0.005, blocking_timeout=TURN_SECONDS)
+        with translated_errors(self._redis):
+            is_ours = lock.acquire()
+        try:
+            yield
+        finally:
+            if is_ours:
+                with suppress(LockError), translated_errors(self._redis):
+                    lock.release()
 
     def _try(self, batch: list[Asked], told: list[bytes] | None, guard: str, token: str) -> list[Placement] | None:
         """The placements, or None when somebody else changed what they rest on, and nothing was written."""
@@ -112,11 +148,11 @@ class StoryStore:
                 puts = [plan.place(asked) for asked in batch]
             else:
                 puts = [plan.remember(asked, story) for asked, story in zip(batch, told, strict=True)]
-            arguments = [*posts, *_changes(plan), len(puts), *(part for put in puts for part in _putting(put))]
+            arguments = [*posts, *_changes(plan), *(part for put in puts for part in _putting(put))]
             written: Any = self._script(keys=keys, args=[token, self._life, version, digest, *arguments])
-        if len(written) < 4 * len(puts):
+        if len(written) < 2 * len(puts):
             return None
-        return [_placement(put, written[4 * n : 4 * n + 4]) for n, put in enumerate(puts)]
+        return [_placement(put, *written[2 * n : 2 * n + 2]) for n, put in enumerate(puts)]
 
     def _read_leaders(self, stories: set[bytes]) -> dict[bytes, bytes]:
         ordered = sorted(stories)
@@ -135,7 +171,8 @@ def _by_token(found: list[Any]) -> Filed:
     filed: Filed = {}
     for at in range(0, len(found), 4):
         slot, kind, token, stories = found[at : at + 4]
-        filed.setdefault((kind, token), {})[slot] = stories
+        # With a post's story stand its numbers, which are the script's affair.
+        filed.setdefault((kind, token), {})[slot] = stories[:ID_BYTES] if kind == POSTS else stories
     return filed
 
 
@@ -154,20 +191,12 @@ def _changes(plan: Plan) -> Iterator[Any]:
 
 def _putting(put: Put) -> tuple[Any, ...]:
     asked = put.asked
-    return put.story, asked.author, asked.text, put.leader, asked.hour, asked.slot, int(put.is_new)
+    return put.story, asked.author, asked.text, put.leader, asked.hour, put.slot, put.how.value
 
 
-def _placement(put: Put, counts: list[int]) -> Placement:
+def _placement(put: Put, same_text_authors: int, author_posts: int) -> Placement:
     story = put.story.hex()
-    posts, authors, same_text_authors, author_posts = counts
-    return Placement(
-        story=story,
-        first=begins(story, put.asked.sketch.post_id),
-        posts=posts,
-        authors=authors,
-        same_text_authors=same_text_authors,
-        author_posts=author_posts,
-    )
+    return Placement(story, begins(story, put.asked.sketch.post_id), same_text_authors, author_posts)
 
 
 def _cut(sketches: Sequence[Sketch], size: int) -> Iterator[Sequence[Sketch]]:

@@ -2,19 +2,21 @@
 
 Whatever leads from a post to a story is a **token**: the digest of the post's id, that of its fingerprint, or one of
 its bands. A token is filed in a slot, twelve hours of event time, and holds the ids of up to eight stories, the newest
-last.
+last; a post's token that of its one story.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TypeAlias
 
 from bearometer.sketch import Leader, Sketch, compare
 from bearometer.story import story_id
 
 __all__ = [
+    "AUTHOR_BYTES",
     "FIRST_BAND",
     "ID_BYTES",
     "POSTS",
@@ -22,6 +24,7 @@ __all__ = [
     "STORIES_PER_TOKEN",
     "Asked",
     "Filed",
+    "How",
     "Plan",
     "Put",
     "author_digest",
@@ -40,7 +43,8 @@ STORIES_PER_TOKEN = 8
 """A band that more stories share says little: the newest are kept."""
 COMPARED = 50
 """So many leaders at most are compared with a post: those that share most bands with it."""
-LEADER_AT = 12
+AUTHOR_BYTES = 6
+LEADER_AT = 2 * AUTHOR_BYTES
 """Before a leader's own bytes stand its author's digest and its text's."""
 
 Token: TypeAlias = tuple[int, bytes]
@@ -70,7 +74,7 @@ def post_token(post_id: str) -> Token:
 
 def author_digest(name: str) -> bytes:
     """All that is kept of an author. As in buckets, a name is one author whatever the source."""
-    return _digest(b"author", name, 6)
+    return _digest(b"author", name, AUTHOR_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +113,25 @@ class Asked:
         return cls(sketch, at, range((at - reach) // SLOT, (at + reach) // SLOT + 1), tokens, author, text, hour)
 
 
+class How(Enum):
+    """How a post came to its story."""
+
+    KNOWN = 0
+    """It has it already: nothing is to be counted, and its numbers are those that it was placed with."""
+    PLACED = 1
+    REMEMBERED = 2
+    """It is counted, but its numbers stay unknown: which posts came before it, nobody can say any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
     """What was decided of a post."""
 
     asked: Asked
     story: bytes
-    is_new: bool
-    """False for a post that has its story already: then nothing is to be counted."""
+    slot: int
+    """Where its own token is filed."""
+    how: How
     leader: bytes = b""
     """What is to be kept of it as the story's leader."""
 
@@ -131,37 +146,43 @@ class Plan:
     leaders: dict[bytes, bytes]
     """Of every story that the tokens hold, as kept; one that is missing has expired."""
     changed: set[tuple[int, Token]] = field(default_factory=set)
+    """Of texts and bands: what is to be written there. A post's token is written with its numbers."""
     _read: dict[bytes, Leader | None] = field(default_factory=dict, init=False)
 
     def place(self, asked: Asked) -> Put:
         """The story that the post has, or joins, or begins."""
-        post, text, *bands = asked.tokens
-        known = self._stories(asked, post)
-        if known:
-            return Put(asked, known[-1], is_new=False)
+        _, text, *bands = asked.tokens
+        if known := self._find_known(asked):
+            return known
         story = self._find_exact(asked, text) or self._find_alike(asked, bands)
         leader = b""
         if not story:
             story = pack_story(story_id(asked.sketch.post_id))
             leader = self._lead(asked, story)
-        self._file(asked.slot, post, story)
         self._file(self._slot_of(story, asked), text, story)
-        return Put(asked, story, is_new=True, leader=leader)
+        return self._put(asked, story, How.PLACED, leader)
 
     def remember(self, asked: Asked, story: bytes) -> Put:
         """Have the post in the story that it is stored with, unless it has one already."""
-        post, text, *_ = asked.tokens
-        known = self._stories(asked, post)
-        if known:
-            return Put(asked, known[-1], is_new=False)
+        text = asked.tokens[1]
+        if known := self._find_known(asked):
+            return known
         leader = b""
         if begins(story.hex(), asked.sketch.post_id) or self._leader(story) is None:
             leader = self._lead(asked, story)
-        self._file(asked.slot, post, story)
         # Its first post may yet come, in another slot: the text is found from here too.
         self._file(asked.slot, text, story)
         self._file(self._slot_of(story, asked), text, story)
-        return Put(asked, story, is_new=True, leader=leader)
+        return self._put(asked, story, How.REMEMBERED, leader)
+
+    def _put(self, asked: Asked, story: bytes, how: How, leader: bytes) -> Put:
+        self.filed.setdefault(asked.tokens[0], {})[asked.slot] = story
+        return Put(asked, story, asked.slot, how, leader)
+
+    def _find_known(self, asked: Asked) -> Put | None:
+        by_slot = self.filed.get(asked.tokens[0], {})
+        slot = max((slot for slot in asked.slots if slot in by_slot), default=None)
+        return None if slot is None else Put(asked, by_slot[slot], slot, How.KNOWN)
 
     def _find_exact(self, asked: Asked, text: Token) -> bytes:
         found = [(self._distance(story, asked), story) for story in self._stories(asked, text)]

@@ -36,11 +36,17 @@ FROM {told} ORDER BY {order} LIMIT :limit
 """
 _OF_SYMBOL, _OF_ALL = "stories_of(:symbol, :since, :until)", "stories_between(:since, :until)"
 _SPAM_OF_SYMBOL = text("""
-SELECT count(*) FROM mentions WHERE published_at >= :since AND published_at < :until AND symbol = :symbol AND spam
+SELECT (
+    SELECT count(*) FROM mentions WHERE published_at >= :since AND published_at < :until AND symbol = :symbol AND spam
+) + (
+    SELECT count(*) FROM posts
+    WHERE published_at >= :since AND published_at < :until AND cardinality(spam) > 0 AND unscored IS NOT NULL
+        AND symbols @> ARRAY[CAST(:symbol AS text)]
+)
 """)
 _SPAM_OF_ALL = text("""
 SELECT count(*) FROM posts
-WHERE published_at >= :since AND published_at < :until AND cardinality(spam) > 0 AND unscored IS NULL
+WHERE published_at >= :since AND published_at < :until AND cardinality(spam) > 0
 """)
 
 _POST = """

@@ -142,8 +142,9 @@ class WindowStore:
             self._call_guard([guard], "begin", token, _milliseconds(self._ttl))
             for scored in posts.stored_since(clock.now() - self._ttl):
                 self._add(scored, guard, token)
-                told = ((make_sketch(one.post), one.story) for one in scored if one.story)
-                self._stories.remember(told, guard, token)
+                # In order of time: posts of one slot are told of in one call.
+                told = sorted((one for one in scored if one.story), key=lambda one: one.post.published_at)
+                self._stories.remember(((make_sketch(one.post), one.story) for one in told), guard, token)
                 count += len(scored)
                 on_progress(count)
             if not self._call_guard([self._key("complete"), guard], "finish", token):

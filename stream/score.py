@@ -182,16 +182,16 @@ class BatchScorer:
             for slot, judgement in zip(batch.fresh, judgements, strict=True):
                 slot.judgement = judgement
         dead = list(batch.dead)
-        judged: list[Scored | Unscored] = []
-        for one, sifted in zip(batch.posts, self._place(batch), strict=True):
-            if one.slot is None:
-                judged.append(Unscored(one.post, one.unscored, sifted.story, sifted.spam))
-            elif one.slot.judgement is None:
+        answered: list[_Read] = []
+        for one in batch.posts:
+            if one.slot is not None and one.slot.judgement is None:
                 dead.append(self._bury(one.message, Rejected(Reason.UNSCORABLE, _NO_ANSWER)))
             else:
-                judged.append(_join(one.post, one.slot.judgement, batch.classifier.version, sifted))
+                answered.append(one)
+        version = batch.classifier.version
+        judged = [_join(one, sifted, version) for one, sifted in zip(answered, self._place(answered), strict=True)]
         stored = self._retry("Postgres", lambda: self._posts.save(judged, _find_progress(batch)))
-        self._retry("Redis", lambda: self._with_windows(lambda: self._windows.add(stored)))
+        self._retry("Redis", lambda: self._with_windows(lambda: self._count(answered, stored)))
         if self._shadow is not None:
             self._shadow([one.post for one in judged if isinstance(one, Scored)])
         return Outcome(
@@ -205,9 +205,13 @@ class BatchScorer:
         """Restore Redis if it came back empty, though no batch may come for hours; blocks while a store is away."""
         self._retry("Redis", lambda: self._with_windows(lambda: self._windows.add(())))
 
-    def _place(self, batch: Batch) -> list[Sifted]:
-        posts, sketches = [one.post for one in batch.posts], [one.sketch for one in batch.posts]
+    def _place(self, answered: Sequence[_Read]) -> list[Sifted]:
+        posts, sketches = [one.post for one in answered], [one.sketch for one in answered]
         return self._retry("Redis", lambda: self._with_windows(lambda: self._sift.place(posts, sketches)))
+
+    def _count(self, answered: Sequence[_Read], stored: Sequence[Scored]) -> None:
+        self._sift.confirm([one.sketch for one in answered], stored)
+        self._windows.add(stored)
 
     def _find_slot(self, version: str, post: Post) -> tuple[_Slot, bool]:
         key = (version, post.fingerprint, post.symbols)
@@ -236,7 +240,7 @@ class BatchScorer:
             except Transient as error:
                 if self._stop.is_set():
                     raise
-                log.warning("%s is away, trying again in %.1f s: %s", server, wait, error)
+                log.warning("%s: trying again in %.1f s: %s", server, wait, error)
             self._stop.wait(wait)
             wait = min(wait * 2, _LAST_RETRY_SECONDS)
 
@@ -258,7 +262,11 @@ class BatchScorer:
         )
 
 
-def _join(post: Post, judgement: Judgement, model: str, sifted: Sifted) -> Scored:
+def _join(read: _Read, sifted: Sifted, model: str) -> Scored | Unscored:
+    post = read.post
+    judgement = read.slot.judgement if read.slot is not None else None
+    if judgement is None:
+        return Unscored(post, read.unscored, sifted.story, sifted.spam)
     mentions = tuple(
         Mention(symbol, sentiment, in_text)
         for symbol, sentiment, in_text in zip(post.symbols, judgement.entities, judgement.found, strict=True)

@@ -79,7 +79,7 @@ def demo(
             with show_bars() as bars:
                 result = replay_through(source, stack.settings, stack.stores, clock, bars, pause=stack.wait)
             typer.echo(
-                f"{result.stored.posts:,} posts scored and stored, {result.stored.repeats:,} of them repeats, in "
+                f"{result.stored.posts:,} posts stored, which tell {result.stored.stories:,} stories, in "
                 f"{result.seconds:.1f} s from the first row to the last message."
             )
             _show_alerts(stack, result.alerts, story)

@@ -11,13 +11,10 @@ from bearometer.errors import Failed, Misconfigured, Rejected
 from bearometer.terminal import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bearometer.linker import Link
     from bearometer.post import Post
     from bearometer.settings import Settings
-    from bearometer.sketch import Comparison, Sketch
-    from bearometer.story import Placement
+    from bearometer.sketch import Comparison
 
 __all__ = ["inspect", "register"]
 
@@ -64,6 +61,7 @@ def inspect(
     from ingest.normalise import normalise
     from ingest.source import RawPost
 
+    _check(symbol or [], language)
     texts = _read([text] if text2 is None else [text, text2])
     settings, now = load_settings(), SystemClock().now()
     posts = []
@@ -100,6 +98,20 @@ def inspect(
         raise typer.Exit(NOT_THE_SAME)
 
 
+def _check(symbols: list[str], language: str | None) -> None:
+    """Refuse what a source might state, and what would be left out without a word."""
+    from ingest.language import UNDETERMINED, clean_language
+    from ingest.symbols import clean_symbols
+
+    for each in symbols:
+        if not clean_symbols([each]):
+            message = f"--symbol {plain(each, 40)!r} is no symbol; one is up to 15 letters and digits, such as BRK.B"
+            raise Misconfigured(message)
+    if language is not None and clean_language(language) == UNDETERMINED and language.strip().lower() != UNDETERMINED:
+        message = f"--language {plain(language, 40)!r} is no language; give a code such as en or pt-BR"
+        raise Misconfigured(message)
+
+
 def _read(texts: list[str]) -> list[str]:
     if texts.count("-") > 1:
         message = "TEXT and TEXT2 are both `-`; only one can be read from standard input"
@@ -111,9 +123,10 @@ def _read(texts: list[str]) -> list[str]:
 
 def _see(post: "Post", settings: "Settings") -> dict[str, Any]:
     from bearometer.linker import open_linker
-    from stream.sift import Sift
-    from stream.spam import find_spam
+    from stream.sift import why_unscored
+    from stream.spam import find_spam, name_trusted
 
+    spam = name_trusted(settings.spam, settings.ingest)
     linker = open_linker(settings.ingest.gazetteer)
     found = linker.judge(post.text) if settings.ingest.link_names else []
     places = linker.locate(post.text, post.symbols)
@@ -127,17 +140,10 @@ def _see(post: "Post", settings: "Settings") -> dict[str, Any]:
         ],
         "names": [_name(post.text, link) for link in found],
         "language": post.language,
-        "unscored": Sift(_NoStories(), settings.spam, settings.stream.languages).why_unscored(post),
+        "unscored": why_unscored(post, settings.stream.languages),
         "fingerprint": post.fingerprint,
-        "spam": list(find_spam(post, None, settings.spam)),
+        "spam": list(find_spam(post, None, spam)),
     }
-
-
-class _NoStories:
-    """Stands where the worker has a store: what a post shows by itself needs none."""
-
-    def place(self, sketches: "Sequence[Sketch]") -> "list[Placement]":
-        raise NotImplementedError
 
 
 def _name(text: str, link: "Link") -> dict[str, Any]:

@@ -176,8 +176,8 @@ def _finish(result: "ReplaySummary", summary: Path | None) -> None:
     report, stored = result.report, result.stored
     typer.echo(f"read {report.read:,} rows, rejected {report.rejected:,}{_describe(report.reasons)}")
     typer.echo(
-        f"stored {stored.posts:,} posts ({stored.repeats:,} repeats) with {stored.mentions:,} mentions; "
-        f"{result.dead:,} dead letters"
+        f"stored {stored.posts:,} posts with {stored.mentions:,} mentions, which tell {stored.stories:,} stories; "
+        f"{stored.spam:,} are spam, {stored.unscored:,} in other languages; {result.dead:,} dead letters"
     )
     typer.echo(
         f"{result.seconds:.1f} s from the first row to the last message: {report.read / result.seconds:.0f} rows/s"

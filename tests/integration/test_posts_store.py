@@ -16,7 +16,7 @@ from bearometer.mention import Mention, Sentiment, Unscored
 from bearometer.progress import Progress
 from bearometer.settings import PostgresSettings
 from storage.database import connect
-from storage.posts import PostStore
+from storage.posts import PostStore, StoredCounts
 from tests.conditions import WaitUntil
 from tests.stored_samples import BAD, CALM, GOOD, NOON, scored
 
@@ -187,11 +187,11 @@ def test_counts_are_of_one_source(store: PostStore) -> None:
     other = scored("9")
     other = replace(other, post=replace(other.post, id="other:9", source="other"))
     texts = [scored("1"), scored("2", symbols=("ACME", "ZETA")), scored("3", fingerprint="f1", symbols=())]
-    store.save([*texts, other], [])
+    told = [replace(scored(n), story="00000000000000aa", spam=("rate: 70 posts",)) for n in ("4", "5")]
+    store.save([*texts, *told, Unscored(scored("6").post, "language: es", story="00000000000000bb"), other], [])
 
-    counts = store.counts("test")
-
-    assert (counts.posts, counts.mentions, counts.repeats) == (3, 3, 1)
+    assert store.counts("test") == StoredCounts(posts=6, mentions=5, stories=4, spam=2, unscored=1)
+    assert store.counts("nobody") == StoredCounts(posts=0, mentions=0, stories=0, spam=0, unscored=0)
 
 
 def test_what_was_stored_since_comes_with_the_rest_of_its_minutes(store: PostStore, engine: Engine) -> None:

@@ -62,6 +62,33 @@ def test_spam_is_told_with_its_reason_unless_the_source_is_trusted() -> None:
     assert _lines(pushed, "--source", "feeds")["spam"] == "no, by itself"
 
 
+def test_a_feed_is_trusted_by_its_name_as_the_worker_trusts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pushed = "Join our VIP room, free signals, DM me: $NTHW $ACME"
+
+    assert _lines(pushed, "--source", "wire")["spam"].startswith("promotion: ")
+    monkeypatch.setenv("BEAROMETER_INGEST__FEEDS", '[{"url": "https://news.example.com/rss", "name": "wire"}]')
+    assert _lines(pushed, "--source", "wire")["spam"] == "no, by itself"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--symbol", "bad symbol!"),
+        ("--symbol", "  "),
+        ("--language", "xx!!"),
+        ("--language", "qme"),
+        ("--language", ""),
+    ],
+)
+def test_a_symbol_or_language_that_is_none_is_told_in_one_line(option: str, value: str) -> None:
+    with pytest.raises(Misconfigured, match=f"^{option} .* is no (symbol|language); .*$"):
+        _run("$NTHW falls", option, value)
+
+
+def test_a_language_may_be_undetermined() -> None:
+    assert _run("$NTHW falls", "--language", "und").exit_code == 0
+
+
 def test_two_posts_of_one_text_are_one_story() -> None:
     shown = _run(f"{CUT} https://example.com/1", f"RT @desk: {CUT}").stdout
 
@@ -118,8 +145,10 @@ def test_authors_are_hidden_as_the_settings_ask(monkeypatch: pytest.MonkeyPatch)
 @settings(max_examples=25)
 @given(st.text(min_size=1).filter(lambda text: text.strip() not in {"", "-"}))
 def test_no_text_writes_to_the_terminal_what_it_should_not(text: str) -> None:
-    result = CliRunner().invoke(build_cli(), ["inspect", "--author", text, "--symbol", text, "--", f"a {text}", text])
+    result = CliRunner().invoke(build_cli(), ["inspect", "--author", text, "--", f"a {text}", text])
     if isinstance(result.exception, Failed):
         return
+    stated = CliRunner().invoke(build_cli(), ["inspect", "--symbol", text, "--language", text, "--", "a text"])
+    assert stated.exit_code == 0 or str(stated.exception).isprintable()
     assert result.exit_code in {0, 3}, result.output
     assert all(character == "\n" or character.isprintable() for character in result.stdout)

@@ -14,6 +14,7 @@ from bearometer.post import Post
 from bearometer.sketch import Leader, Sketch, compare, is_same, make_sketch
 from bearometer.sketch_words import read_said
 from ingest.normalise import fingerprint
+from tests.sketch_pairs import APART, TOGETHER, UNSEEN_APART, UNSEEN_TOGETHER
 
 COMMON = "the of a to in and that for on with as at by it from after over this will their its said was has"
 NOW = datetime(2026, 3, 18, 14, 30, tzinfo=UTC)
@@ -174,6 +175,30 @@ def test_the_same_told_again_is_the_same_and_shares_a_band(one: str, other: str)
     assert set(first.bands) & set(second.bands)
 
 
+@pytest.mark.parametrize(("one", "other"), TOGETHER)
+def test_a_copy_in_slightly_other_words_is_the_same(one: str, other: str) -> None:
+    assert is_same(leader_of(one), leader_of(other)), compare(leader_of(one), leader_of(other))
+
+
+@pytest.mark.parametrize(("one", "other"), APART)
+def test_what_differs_in_the_word_that_matters_is_kept_apart_by_a_guard(one: str, other: str) -> None:
+    found = compare(leader_of(one), leader_of(other))
+    assert found.is_alike
+    assert found.blocks
+
+
+@pytest.mark.parametrize(("one", "other"), APART)
+def test_what_is_kept_apart_stays_apart_with_tags_and_a_retweet_mark(one: str, other: str) -> None:
+    assert not is_same(leader_of(f"RT @slowHeron: {one}"), leader_of(f"{other} #stocks $QVLT"))
+
+
+def test_most_opposites_that_nobody_thought_of_are_kept_apart_and_half_of_rewrites_joined() -> None:
+    apart = [pair for pair in UNSEEN_APART if not is_same(*map(leader_of, pair))]
+    joined = [pair for pair in UNSEEN_TOGETHER if is_same(*map(leader_of, pair))]
+    assert (len(apart), len(UNSEEN_APART)) == (28, 32)
+    assert (len(joined), len(UNSEEN_TOGETHER)) == (8, 16)
+
+
 @pytest.mark.parametrize(("one", "other", "why"), DIFFERENT)
 def test_one_template_with_another_content_is_not_the_same(one: str, other: str, why: str) -> None:
     symbols = ("OXB",) if one == other else ()
@@ -234,7 +259,14 @@ def test_a_comparison_says_which_figures_and_names_differ() -> None:
     [
         ("$1,200.50 and .5 and 5.00% and 03", {"1200.5", "0.5", "5", "3"}),
         ("Q3, 3Q, first quarter, H1 results", {"q3", "q1", "h1"}),
-        ("$1.2B or 1.2bn or 1.2 billion", {"1.2"}),
+        ("$1.2B or 1.2bn or 1.2 billion or 1,200 mln", {"1200000000"}),
+        ("10,000 or 10K or ten thousand or 10 thousand", {"10000"}),
+        ("1.2345678k and 5 hundred and $3tn", {"1234.5678", "500", "3000000000000"}),
+        ("75bp, 75 basis points, 75 bps, 0.75%", {"0.75"}),
+        ("41c, 41 cents, $0.41, $.41", {"0.41"}),
+        ("5c and 0.5bp and 1.2.3m", {"0.05", "0.005", "1.2.3"}),
+        ("a million of thousand points", set()),
+        ("in March, since May, last May", {"mar", "may"}),
         ("on Tuesday, 4 May or in December", {"tue", "4", "may", "dec"}),
         ("it may march on", set()),
     ],

@@ -212,3 +212,13 @@ def test_bins_must_ascend_and_scales_must_be_known() -> None:
         detector.close(START + 6, ("2h",))
     with pytest.raises(ValueError, match="must be a scale"):
         detector.close(START + 6, ())
+
+
+def test_a_single_post_about_a_silent_symbol_is_not_called_much_rarer_than_it_is() -> None:
+    detector = Detector(START, measures=(Measure.COUNT,))
+    every = 20 * DAY
+    rates = []
+    for bin in range(every, 2 * 365 * DAY, every):
+        detector.add(START + bin, 1, 1)
+        rates.append(detector.close(START + bin)[Measure.COUNT].per_year)
+    assert 365 / 20 / 6 < rates[-1] < 365 / 20, "such a post comes 18 times a year"

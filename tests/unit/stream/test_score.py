@@ -9,6 +9,7 @@ from bearometer.errors import Unavailable
 from bearometer.mention import Mention, Unscored
 from bearometer.post import Heartbeat
 from bearometer.progress import Progress
+from bearometer.sketch import make_sketch
 from bearometer.story import story_id
 from bearometer.wire import encode, encode_dead_letter
 from model.classifier import Classifier, Judgement, Passage
@@ -323,6 +324,16 @@ def test_a_near_repeat_has_the_story_of_the_first_post_also_in_another_batch() -
     bench.score(encode(make_post("1", text, fingerprint="a")))
     bench.score(encode(make_post("2", f"RT @wire: {text} #stocks #news", fingerprint="b")))
     assert [bench.posts.stored[f"test:{n}"].story for n in (1, 2)] == [story_id("test:1")] * 2
+
+
+def test_a_post_that_becomes_a_dead_letter_has_no_part_in_any_story() -> None:
+    stories = MemoryStoryStore()
+    bench = Bench(stories=stories)
+    text = "Harbor Mills is unscorable after the plant in Bilbao burns down"
+    outcome = bench.score(encode(make_post("1", text, fingerprint="a")))
+    assert len(outcome.dead) == 1
+    (placement,) = stories.place([make_sketch(make_post("2", f"RT @wire: {text}", fingerprint="b"))])
+    assert placement.first
 
 
 def test_spam_is_judged_and_stored_with_its_reasons() -> None:

@@ -26,7 +26,7 @@ def a_post(text: str, **changes: Any) -> Post:
 
 
 def placed(*, author_posts: int = 1, same_text_authors: int = 1) -> Placement:
-    return Placement("0" * 16, False, same_text_authors, same_text_authors, same_text_authors, author_posts)
+    return Placement("0" * 16, False, same_text_authors, author_posts)
 
 
 def codes(
@@ -160,9 +160,10 @@ def test_a_text_full_of_tags_that_accounts_without_followers_retweet_is_spam_fro
 
 def test_one_text_from_many_accounts_that_nobody_retweeted_needs_another_sign_of_spam() -> None:
     fourteen = placed(same_text_authors=14)
-    reasons = find_spam(a_post("Huge gains ahead $ACME"), fourteen, SETTINGS)
+    reasons = find_spam(a_post("Momentum alert ahead $ACME"), fourteen, SETTINGS)
     assert reasons == ("same-text: from 14 accounts, no retweets",)
-    assert codes("Huge gains ahead $ACME", placed(same_text_authors=9)) == []
+    assert codes("Momentum alert ahead $ACME", placed(same_text_authors=9)) == []
+    assert codes("Huge gains ahead $ACME", fourteen) == []
     copied = "Acme knew of the leak for years, tell the regulator $ACME"
     assert codes(copied, fourteen) == []
     assert codes(copied, fourteen, followers=300) == []
@@ -178,7 +179,7 @@ def test_what_an_author_publishes_beyond_the_limit_of_an_hour_is_spam() -> None:
 
 def test_reasons_stand_in_a_fixed_order() -> None:
     text = f"$ACME {TICKERS} subscribe here pennystock"
-    found = codes(text, placed(author_posts=99, same_text_authors=20), links=LINK)
+    found = codes(text, placed(author_posts=99, same_text_authors=20), links=LINK, followers=2)
     assert found == ["many-symbols", "promotion", "same-text", "rate", "link-farm"]
 
 
@@ -223,6 +224,16 @@ def test_limits_are_the_settings() -> None:
         ("#rocketship", "$ACME rocketship"),
         ("$ACME to 100", "people say $acme to 100 soon"),
         ("加群领取", "想赚钱快加群领取牛股 $ACME"),
+        ("C'mon", "C\u2019mon everybody, $ACME"),
+        ("C\u2019mon", "C'mon everybody, $ACME"),
+        ("Über Gewinn", "ÜBER GEWINN mit $ACME"),
+        ("Über Gewinn", "UBER GEWINN mit $ACME"),
+        ("U\u0308ber Gewinn", "über gewinn mit $ACME"),
+        ("straße", "Die STRASSE zum Geld $ACME"),
+        ("STRASSE", "die straße zum Geld $ACME"),
+        ("golden goose", "\uff27\uff2f\uff2c\uff24\uff25\uff2e \uff27\uff2f\uff2f\uff33\uff25 $ACME"),
+        ("\uff27\uff2f\uff2c\uff24\uff25\uff2e goose", "golden goose $ACME"),
+        ("Легкие деньги", "ЛЁГКИЕ ДЕНЬГИ на $ACME"),
     ],
 )
 def test_a_phrase_of_the_users_own_marks_promotion(phrase: str, text: str) -> None:
@@ -280,7 +291,26 @@ def test_whatever_the_text_reasons_are_printable_lines_in_order_and_the_same_eac
 
 
 @pytest.mark.parametrize(
-    "piece", ["$A ", "#a", "$", "a.", "a'", "new pick ", "are you looking for ", "$B(B", "a" * 50, "updated ", "`*{"]
+    "piece",
+    [
+        "$A ",
+        "#a",
+        "$",
+        "a.",
+        "a'",
+        "new pick ",
+        "are you looking for ",
+        "$B(B",
+        "a" * 50,
+        "updated ",
+        "`*{",
+        "#a-",
+        "-_",
+        "a\u0456",
+        "\u0301",
+        "\ufdfa",
+        "whatsapp ",
+    ],
 )
 def test_a_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
     post = a_post(piece * (20_000 // len(piece)), links=LINK)
