@@ -1,6 +1,7 @@
 """What the stories promise, on Redis and on the in-memory twin."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import TypeAlias
@@ -306,6 +307,15 @@ def test_a_post_that_is_remembered_while_it_is_known_keeps_its_numbers(stories: 
     remember_again(stories, redis_url, list(zip(batch, names(before), strict=True)))
 
     assert stories.place(batch) == before
+
+
+def test_the_story_that_shares_most_bands_need_not_be_the_one_that_is_told(stories: Stories) -> None:
+    post = told("3", f"BREAKING: {RECALL} 9!!")
+    templates = [replace(told(f"figure-{n}", f"{RECALL} {n}"), bands=post.bands) for n in range(30, 37)]
+    same = replace(told("2", f"{RECALL} 9"), bands=post.bands[:1])
+    stories.place([same, *templates])
+
+    assert place_one(stories, post).story == story_id("test:2")
 
 
 def test_a_story_whose_first_post_is_gone_goes_on(stories: Stories, redis_url: str) -> None:
