@@ -213,7 +213,8 @@ def _drop_head(tokens: list[tuple[str, str]]) -> None:
     while spare > 0 and (
         tokens[at][0] in _MARKS
         or tokens[at][1] in _LEADING
-        or (tokens[at][1] == "in" and at and tokens[at - 1][1] == "just")
+        or (at and tokens[at - 1][1] == "just" and tokens[at][1] == "in")
+        or (at and tokens[at - 1][1] == "update" and tokens[at][0] == "number")  # a wire counts its versions
     ):
         spare -= tokens[at][0] not in _MARKS
         at += 1

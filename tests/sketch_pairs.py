@@ -112,6 +112,10 @@ APART = [
 """Alike, but not the same."""
 
 TOGETHER = [
+    (
+        "UPDATE 1-Quivolt recalls 40,000 vans over faulty brakes in the rain",
+        "UPDATE 2-Quivolt recalls 40,000 vans over faulty brakes in the rain",
+    ),
     ("Harbour Bank to pay $5m over the mortgage fees", "Harbour Bank to pay $5 million over the mortgage fees"),
     ("Harbour Bank to pay $5m over the mortgage fees", "Harbour Bank to pay USD 5.0 mln over the mortgage fees"),
     ("Tidewell raises $1.5 billion from its oldest owners", "Tidewell raises $1.5bn from its oldest owners"),
