@@ -25,6 +25,10 @@ EXAMPLE = {
     "DATABASE_PASSWORD": "a1",
     "REDIS_PASSWORD": "b2",
     "FEEDS": '[{"url": "https://example.com/markets.rss"}]',
+    "BEAROMETER_INGEST__AUTHOR_KEY": "0123456789abcdef",
+    "BEAROMETER_INGEST__MASK_CONTACTS": "true",
+    "BEAROMETER_SPAM__PHRASES": '["our trading room"]',
+    "BEAROMETER_STREAM__LANGUAGES": '["en"]',
     "BEAROMETER_ALERTS__LINK_BASE": "https://desk.example.com",
     "BEAROMETER_SLACK__BOT_TOKEN": "xoxb-1",
     "BEAROMETER_SLACK__CHANNEL": "C0123456789",
@@ -106,7 +110,7 @@ def test_the_example_and_the_alerts_service_name_what_makes_a_notifier() -> None
             assert re.search(rf"^# {name}=", example, re.MULTILINE), name
             assert name in SERVICES["alerts"]["environment"]
     shown = set(re.findall(r"^# (BEAROMETER_\w+)=", example, re.MULTILINE))
-    assert shown <= set(SERVICES["alerts"]["environment"])
+    assert shown <= {name for service in ("ingest", "stream", "alerts") for name in SERVICES[service]["environment"]}
 
 
 def test_with_everything_set_everybody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +129,8 @@ def test_the_settings_of_a_worker_can_be_read(service: str, monkeypatch: pytest.
     assert settings.kafka.idempotence
     assert settings.postgres.url.get_secret_value().endswith(":a1@postgres:5432/bearometer")
     assert settings.redis.url.get_secret_value() == "redis://:b2@redis:6379/0"
-    assert (len(settings.ingest.feeds) == 1) is (service == "ingest")
+    # The stream must know whose posts are no spam.
+    assert (len(settings.ingest.feeds) == 1) is (service in {"ingest", "stream"})
 
 
 @pytest.mark.parametrize("service", WORKERS)
