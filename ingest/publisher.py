@@ -191,7 +191,8 @@ class Publisher:
         except MessageSizeTooLargeError as error:
             self._settle(message)
             raise Rejected(Reason.TOO_LONG, str(error)) from None
-        except KafkaError as error:
+        except (KafkaError, ValueError) as error:
+            # ValueError: the client's metadata lost the topic between its look for it and its choice of a partition.
             self._settle(message)
             text = f"the topic {message.topic} cannot be found on {self._settings.servers}: {error}"
             raise Unavailable(text) from None
