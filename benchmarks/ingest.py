@@ -29,6 +29,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import TypeVar
@@ -41,7 +42,7 @@ from bearometer.errors import BearometerError
 from bearometer.settings import IngestSettings, PostgresSettings
 from bearometer.wire import encode
 from benchmarks.ingest_paths import NAMES, Bench, Input
-from ingest.language import guess_language
+from ingest.language import decide_language
 from ingest.normalise import fingerprint, normalise
 from ingest.privacy import hide_author, hide_contacts
 from ingest.rows import parse_field_map
@@ -153,7 +154,7 @@ def build_steps(what: Input, bench: Bench) -> list[Step]:
         Step(CLEAN, _each(clean_text, [row.text for row in what.raw]), both),
         Step(LINKS, _each(lambda text: " ".join(find_links(text)[0].split()), cleaned), both),
         Step(LINK, _each(lambda text: find_symbols(text, NAMES), texts), mine),
-        Step(GUESS, _each(guess_language, texts), mine),
+        Step(GUESS, _each(partial(decide_language, None), texts), mine),
         Step(FINGERPRINT, _each(fingerprint, texts), both),
         Step(NORMALISE_LINKED, normalised(unlinked, NAMES)),
         Step(BY_CASHTAGS, normalised(unlinked, CASHTAGS)),

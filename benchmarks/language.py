@@ -2,7 +2,7 @@
 
     python -m benchmarks.language [--posts stocknet_2015q4.jsonl.gz] [--texts stocknet_texts.txt.gz]
 
-Four ways: what the source states alone; the stated one, or else a guess by the classifier (what Bearometer did until
+Five ways: what the source states alone; the stated one, or else a guess by the classifier (what Bearometer did until
 November 2026); `decide_language` with what the source states, and without. What matters is between English and not:
 "lost" are English posts (or posts of no language, such as lists of cashtags) that are called another language, and so
 not scored; "missed" are posts in another language that are scored. Our own sentences are always measured. For the data,
@@ -13,7 +13,6 @@ than English, by digest of the text; the others are taken for English.
 import argparse
 import csv
 import gzip
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +21,7 @@ from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
 
+from benchmarks.labels import digest
 from ingest.language import ENGLISH_TAG, UNDETERMINED, clean_language, decide_language
 from ingest.text import clean_text, find_links
 
@@ -79,11 +79,6 @@ def read_cases(path: Path) -> Iterator[Case]:
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         yield Case(row["text"], row.get("stated"), row["language"])
-
-
-def digest(text: str) -> str:
-    """What stands for a text in the file of labels."""
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def read_labels() -> dict[str, str]:

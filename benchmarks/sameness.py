@@ -21,7 +21,6 @@ robot with other names in it, which one may see either way.
 
 import argparse
 import csv
-import hashlib
 import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from bearometer.linking import find_cashtags
 from bearometer.post import Post
 from bearometer.settings import IngestSettings
 from bearometer.sketch import Comparison, Sketch, is_same, make_sketch
+from benchmarks.labels import digest
 from benchmarks.stories_in_memory import DAY, Stories
 from ingest.normalise import normalise, normalise_all
 from ingest.replay import ReplaySource
@@ -134,7 +134,7 @@ def place_all(path: Path) -> Outcome:
 
 def key_of(one: str, other: str) -> Pair:
     """Digests of both texts, in order of size."""
-    first, second = sorted(hashlib.blake2b(text.encode(), digest_size=8).hexdigest() for text in (one, other))
+    first, second = sorted(map(digest, (one, other)))
     return first, second
 
 

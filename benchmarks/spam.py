@@ -28,6 +28,7 @@ from bearometer.post import Post
 from bearometer.settings import IngestSettings
 from bearometer.spam_settings import SpamSettings
 from bearometer.story import Placement, story_id
+from benchmarks.labels import digest
 from ingest.normalise import normalise
 from ingest.rows import FIELDS, parse_row
 from ingest.source import RawPost
@@ -156,11 +157,6 @@ def judged(digests: Iterable[str], labels: dict[str, str]) -> str:
     spam, of = verdicts.count("spam"), len(verdicts)
     share = wilson(spam, of)
     return f"{spam} of {of}: {share.value:.0%} ({share.low:.0%} to {share.high:.0%})"
-
-
-def digest(text: str) -> str:
-    """What stands for a text in spam_labels.csv."""
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def speed(posts: list[Placed], settings: SpamSettings, rounds: int = 5) -> float:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ingest.language_words import ENDS_NAMES, ENGLISH, ENGLISH_MARKET, FOREIGN, IN_ALL_LANGUAGES, IN_NAMES
 
-__all__ = ["ENGLISH_TAG", "UNDETERMINED", "clean_language", "decide_language", "guess_language"]
+__all__ = ["ENGLISH_TAG", "UNDETERMINED", "clean_language", "decide_language"]
 
 UNDETERMINED = "und"
 ENGLISH_TAG = "en"
@@ -125,11 +125,6 @@ def decide_language(stated: str | None, text: str) -> str:
     if not words.all:
         return ENGLISH_TAG if claimed == ENGLISH_TAG else UNDETERMINED
     return _by_words(claimed, words)
-
-
-def guess_language(text: str) -> str:
-    """What `decide_language` says where the source says nothing."""
-    return decide_language(None, text)
 
 
 def _by_script(head: str, claimed: str) -> str | None:

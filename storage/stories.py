@@ -13,6 +13,7 @@ from bearometer.errors import Transient
 from bearometer.settings import RedisSettings
 from bearometer.sketch import SKETCH_VERSION, Sketch
 from bearometer.story import Placement
+from storage.chunks import chunks
 from storage.redis_errors import connect_redis, translated_errors
 from storage.story_plan import (
     ID_BYTES,
@@ -87,7 +88,7 @@ class StoryStore:
         """
         placed: list[Placement] = []
         # Without posts the guard is still looked at: a worker learns of the loss at once.
-        for batch in _cut(sketches, POSTS_PER_CALL) if sketches else [[]]:
+        for batch in chunks(sketches, POSTS_PER_CALL) if sketches else [[]]:
             asked = [Asked.of(sketch, self._reach) for sketch in batch]
             placed += self._write(asked, None, self._complete, "")
         return placed
@@ -197,8 +198,3 @@ def _putting(put: Put) -> tuple[Any, ...]:
 def _placement(put: Put, same_text_authors: int, author_posts: int) -> Placement:
     story = put.story.hex()
     return Placement(story, begins(story, put.asked.sketch.post_id), same_text_authors, author_posts)
-
-
-def _cut(sketches: Sequence[Sketch], size: int) -> Iterator[Sequence[Sketch]]:
-    for at in range(0, len(sketches), size):
-        yield sketches[at : at + size]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from bearometer.clock import Clock
 from bearometer.errors import Misconfigured, WindowsLost
@@ -15,6 +15,7 @@ from bearometer.post import topic_of
 from bearometer.settings import RedisSettings
 from bearometer.sketch import make_sketch
 from bearometer.window import Bucket, Window, floor_minute, name_buckets, sum_buckets
+from storage.chunks import chunks
 from storage.posts import PostStore
 from storage.redis_errors import connect_redis, lost, translated_errors, where
 from storage.stories import StoryStore
@@ -26,8 +27,6 @@ ENTRIES_PER_CALL = 1000
 """Redis serves nobody else while a script runs: this many take about 10 ms."""
 BUCKETS_PER_READ = 500
 SCRIPTS = Path(__file__).parent
-
-T = TypeVar("T")
 
 
 class WindowStore:
@@ -79,7 +78,7 @@ class WindowStore:
         self._require_complete()
         found: list[Bucket] = []
         with self._translated_errors():
-            for minutes in _chunks(_minutes(start, end), BUCKETS_PER_READ):
+            for minutes in chunks(_minutes(start, end), BUCKETS_PER_READ):
                 with self._redis.pipeline(transaction=False) as pipeline:
                     for minute in minutes:
                         pipeline.hgetall(self._bucket_key(symbol, minute))
@@ -174,7 +173,7 @@ class WindowStore:
         entries = [entry for one in scored for entry in self._entries(one)]
         with self._translated_errors():
             # Without posts the guard is still looked at: a worker learns of the loss at once.
-            for chunk in _chunks(entries, ENTRIES_PER_CALL) if entries else [[]]:
+            for chunk in chunks(entries, ENTRIES_PER_CALL) if entries else [[]]:
                 keys = [key for key, _ in chunk]
                 arguments: list[Any] = [token, _milliseconds(self._ttl)]
                 for _, values in chunk:
@@ -246,11 +245,6 @@ def _minutes(start: datetime, end: datetime) -> list[datetime]:
     if first < start:
         first += MINUTE
     return [first + n * MINUTE for n in range(max(0, -((first - end) // MINUTE)))]
-
-
-def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for at in range(0, len(items), size):
-        yield items[at : at + size]
 
 
 def _milliseconds(length: timedelta) -> int:
