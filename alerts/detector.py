@@ -21,35 +21,18 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
 
-from alerts.fusion import DULLEST, FUSED, FUSED_SHARES, LOG_NEWS, MOST_A_YEAR, Fusion
-from alerts.past import FIRST_DAY, KEPT, LENGTHS, CountPast, SharePast
+from alerts.fusion import ALIKE, DULLEST, FUSED, FUSED_SHARES, LOG_NEWS, MOST_A_YEAR, Fusion
+from alerts.past import DEFAULT_PRIOR, FIRST_DAY, KEPT, LENGTHS, CountPast, Prior, SharePast
 from alerts.rhythm import BINS_AN_HOUR, Rhythm
 from alerts.rules import SCALES
 from alerts.surprise import count_crossings, count_high, share_crossings
 from alerts.windows import Windows
 from bearometer.alert import Measure
 
-__all__ = ["DEFAULT_PRIOR", "Detector", "Finding", "InWindow", "Prior"]
+__all__ = ["Detector", "Finding", "InWindow"]
 
 RELEARN_HOURS = 72
 """After so many hours in a row in which the day was too high to be believed, it is believed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """What is expected of a symbol before anything is known of it."""
-
-    negative_per_day: float = 0.15
-    """Mean over the symbols of the StockNet tweets of 2015q4, with a small classifier."""
-    posts_per_day: float = 1.5
-    """The same of all posts."""
-    shape: float = 0.25
-    """Of the Gamma that the rates are drawn from: the smaller, the more do symbols differ."""
-    share_weight: float = 10.0
-    """Posts that the prior's share weighs."""
-
-
-DEFAULT_PRIOR = Prior()
 
 
 class InWindow(NamedTuple):
@@ -110,8 +93,7 @@ class Detector:
         self._counted = tuple(
             _Counted(measure, first_bin, mean, prior.shape) for measure, mean in per_day.items() if measure in measures
         )
-        share = prior.negative_per_day / prior.posts_per_day
-        self._share = _Share(first_bin, share, prior.share_weight) if Measure.SHARE in measures else None
+        self._share = _Share(first_bin, prior) if Measure.SHARE in measures else None
 
     def add(self, bin: int, negative: float, posts: float) -> None:
         """So many more were published in this bin, closed or not; what is older than a day is too late for anything.
@@ -213,7 +195,7 @@ class _Counted:
         self.measure = measure
         self._pasts = tuple(CountPast(bins, per_day, shape) for bins in LENGTHS)
         self._rhythm = Rhythm()
-        self._fusion = Fusion(first_bin, FUSED)
+        self._fusion = Fusion(first_bin, FUSED, ALIKE)
 
     def expected(self, bin: int, place: int) -> tuple[float, float]:
         past = self._pasts[place]
@@ -223,7 +205,6 @@ class _Counted:
     def find(self, bin: int, places: tuple[int, ...], windows: Windows, is_warm: bool) -> Finding:
         sums = windows.negative if self.measure is Measure.COUNT else windows.posts
         surprises, found = [], []
-        at_once = sums[places[0]] == sums[places[-1]]
         for place in places:
             past, seen, surprise = self._pasts[place], sums[place], DULLEST
             mean = past.flat * self._rhythm.over(bin, past.bins)
@@ -233,8 +214,8 @@ class _Counted:
             found.append((surprise, place, InWindow(_NAMES[place], seen, None, mean, surprise)))
         per_year = MOST_A_YEAR
         if is_warm:
-            teaches = windows.has(bin)
-            per_year = self._fusion.per_year(bin, places, surprises, teaches=teaches, at_once=at_once)
+            held = [sums[place] for place in places]
+            per_year = self._fusion.per_year(bin, places, surprises, held, teaches=windows.has(bin))
         return Finding(self.measure, _ranked(found), per_year)
 
     def teach(self, hour: int, known: int, windows: Windows, in_full: bool) -> bool:
@@ -251,7 +232,7 @@ class _Counted:
             usual = past.flat
             learned, high = past.teach(self._seen(windows, place), factor, KEPT_AN_HOUR, in_full=in_full)
             if past.bins == BINS_AN_HOUR and known > FIRST_DAY:  # before, "usual" is hardly known
-                self._rhythm.teach(hour, learned, usual)
+                self._rhythm.teach(hour, learned, usual, past.spread)
         return high
 
     def _teach_bins(self, past: CountPast, end: int, known: int, windows: Windows, in_full: bool) -> None:
@@ -263,7 +244,7 @@ class _Counted:
 
     def rest(self, hour: int, hours: int) -> None:
         kept = KEPT_AN_HOUR**hours
-        self._rhythm.rest(hour, hours, self._pasts[1].flat)
+        self._rhythm.rest(hour, hours, self._pasts[1].flat, self._pasts[1].spread)
         for past in self._pasts:
             past.teach(0.0, 1.0, kept)
 
@@ -276,20 +257,25 @@ class _Share:
 
     __slots__ = ("_fusion", "_pasts")
 
-    def __init__(self, first_bin: int, share: float, weight: float) -> None:
-        self._pasts = tuple(SharePast(bins, share, weight) for bins in LENGTHS)
-        self._fusion = Fusion(first_bin, FUSED_SHARES)
+    def __init__(self, first_bin: int, prior: Prior) -> None:
+        self._pasts = tuple(SharePast(bins, prior) for bins in LENGTHS)
+        self._fusion = Fusion(first_bin, FUSED_SHARES, FUSED_SHARES)
 
     def find(self, bin: int, places: tuple[int, ...], windows: Windows, is_warm: bool) -> Finding:
         surprises, found = [], []
         for place in places:
             past, negative, posts, surprise = self._pasts[place], windows.negative[place], windows.posts[place], DULLEST
             if negative > past.share * posts:
-                surprise = LOG_NEWS - share_crossings(negative, posts, past.share, past.spread, past.bins)
+                surprise = LOG_NEWS - share_crossings(
+                    negative, posts, past.share, past.spread, past.bins, past.per_week
+                )
             surprises.append(surprise)
             share = negative / posts if posts else 0.0
             found.append((surprise, place, InWindow(_NAMES[place], share, round(posts), past.share, surprise)))
-        per_year = self._fusion.per_year(bin, places, surprises, teaches=windows.has(bin)) if is_warm else MOST_A_YEAR
+        per_year = MOST_A_YEAR
+        if is_warm:
+            held = [windows.posts[place] for place in places]
+            per_year = self._fusion.per_year(bin, places, surprises, held, teaches=windows.has(bin))
         return Finding(Measure.SHARE, _ranked(found), per_year)
 
     def teach(self, known: int, windows: Windows, in_full: bool) -> None:

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from alerts.past import FIRST_DAY, LENGTHS
 from alerts.tail import Tail
 
-__all__ = ["DULLEST", "FUSED", "FUSED_SHARES", "LOG_NEWS", "MOST_A_YEAR", "Fusion"]
+__all__ = ["ALIKE", "DULLEST", "FUSED", "FUSED_SHARES", "LOG_NEWS", "MOST_A_YEAR", "Fusion"]
+
+_Bursts = Mapping[int, tuple[float, float]]
 
 WEEKS_A_YEAR = 365.25 / 7
 NEWS = 3.5
@@ -25,11 +27,12 @@ DULLEST = -1.0
 FUSED = {1: (NEWS, 1.0), 2: (2.3, 0.85), 3: (1.5, 0.75), 4: (1.5, 0.68)}
 """Of counts, by the number of lengths: bursts a week whose mean logarithm is over 0, and their peaks' mean height, on
 simulated streams of 2 posts a day to 50 a minute. A mean of several is less often high than a single one."""
-FUSED_SHARES = {1: (0.8, 2.0), 2: (1.0, 0.8), 3: (0.8, 0.5), 4: (0.5, 0.45)}
+FUSED_SHARES = {1: (NEWS, 1.0), 2: (1.7, 0.9), 3: (1.2, 0.65), 4: (0.7, 0.55)}
 """The same of shares, which are bounded: their windows are less often strange."""
-AT_ONCE = 0.85
-"""The mean height where every length holds the same posts, which say one thing and not several: read off shuffled days
-of symbols that are hardly spoken of (docs/calibration.md)."""
+ALIKE = {1: (1.5, 0.85)}
+"""Of counts, by how many different things the lengths say, where that is fewer than they are: lengths that hold the
+same posts say one thing together. Read off shuffled days of symbols that are hardly spoken of (docs/calibration.md).
+Of more things FUSED holds as it is; of shares FUSED_SHARES goes by the things."""
 FUSED_WEIGHT = 40.0
 """Bursts that this weighs against the symbol's own. A symbol with much real news should not grow deaf to it soon."""
 MOST_A_YEAR = 365.25 * FIRST_DAY
@@ -39,22 +42,23 @@ MOST_A_YEAR = 365.25 * FIRST_DAY
 class Fusion:
     """From the surprises at several lengths to bursts a year."""
 
-    __slots__ = ("_expected", "_first", "_fused", "_tails")
+    __slots__ = ("_alike", "_expected", "_first", "_fused", "_tails")
 
-    def __init__(self, first_bin: int, expected: Mapping[int, tuple[float, float]]) -> None:
-        """`expected` is FUSED or FUSED_SHARES."""
+    def __init__(self, first_bin: int, expected: _Bursts, alike: _Bursts) -> None:
+        """`expected` is FUSED and `alike` ALIKE, or both are FUSED_SHARES."""
         self._first = first_bin
         self._expected = expected
+        self._alike = alike
         self._tails = tuple(Tail(first_bin, NEWS, NEWS_WEIGHT) for _ in LENGTHS)
         self._fused: dict[tuple[int, ...], Tail] = {}
 
     def per_year(
-        self, bin: int, places: tuple[int, ...], surprises: Sequence[float], *, teaches: bool, at_once: bool = False
+        self, bin: int, places: tuple[int, ...], surprises: Sequence[float], posts: Sequence[float], *, teaches: bool
     ) -> float:
         """`surprises` are heights over the threshold NEWS, one for each place; a bin without posts teaches nothing.
 
-        `at_once`: every length holds the same posts. The first post in weeks is as rare as it is, however many windows
-        it stands in.
+        `posts` is how many each length holds. Lengths with as many hold the same ones, and say one thing together: the
+        first post in weeks is as rare as it is, however many windows it stands in.
         """
         total = 0.0
         for place, surprise in zip(places, surprises, strict=True):
@@ -63,7 +67,12 @@ class Fusion:
                 height = LOG_NEWS - self._tails[place].look(bin, surprise, teaches=teaches)
             total += max(DULLEST, height)
         per_week, steepness = self._expected[len(places)]
-        height = total / len(places) / (max(steepness, AT_ONCE) if at_once else steepness)
+        height, things = total / len(places), len(set(posts))
+        if things < len(places) and things in self._alike:
+            # On the scale of the others, so that one tail counts the bursts of both.
+            per_week_alike, steepness = self._alike[things]
+            height += steepness * math.log(per_week / per_week_alike)
+        height /= steepness
         if height > 0:
             if places not in self._fused:
                 self._fused[places] = Tail(self._first, per_week, FUSED_WEIGHT)

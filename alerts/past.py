@@ -7,10 +7,11 @@ day that is still high after three days of that is the new normal, and teaches i
 """
 
 import math
+from dataclasses import dataclass
 
 from alerts.surprise import BINS_A_WEEK
 
-__all__ = ["LENGTHS", "CountPast", "SharePast"]
+__all__ = ["DEFAULT_PRIOR", "LENGTHS", "CountPast", "Prior", "SharePast"]
 
 LENGTHS = (1, 12, 72, 288)
 """Bins in a window, the shortest first."""
@@ -28,13 +29,30 @@ FIRST_DAY = 288
 PRIOR_SPREAD = 0.3
 """Relative variance of the rate from window to window: 0.3 to 0.5 for days of the StockNet tweets of 2015q4 without the
 real bursts."""
-LEAST_SPREAD = 0.0005
+LEAST_SPREAD = 0.00001
 DOUBT = 5.0
 """The prior of the rate gives way: after so many posts it weighs half. Symbols differ by orders of magnitude."""
 SHARE_PRIOR_SPREAD = 0.005
 SHARE_LEAST_SPREAD = 0.00001
 SHARE_WEIGHT = 200.0
 """How many pairs of posts in windows the prior of the share's spread weighs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is expected of a symbol before anything is known of it."""
+
+    negative_per_day: float = 0.15
+    """Mean over the symbols of the StockNet tweets of 2015q4, with a small classifier."""
+    posts_per_day: float = 1.5
+    """The same of all posts."""
+    shape: float = 0.25
+    """Of the Gamma that the rates are drawn from: the smaller, the more do symbols differ."""
+    share_weight: float = 50.0
+    """Posts that the prior's share weighs: shares differ from symbol to symbol by as much there."""
+
+
+DEFAULT_PRIOR = Prior()
 
 
 def _gathered(kept: float) -> float:
@@ -103,18 +121,23 @@ class SharePast:
         "_pairs",
         "_posts",
         "_prior",
+        "_shape",
+        "_unknown",
         "_weight",
         "bins",
+        "per_week",
         "share",
         "spread",
     )
 
-    def __init__(self, bins: int, share: float, weight: float) -> None:
-        """`share` is the prior's mean, and `weight` how many posts it weighs."""
+    def __init__(self, bins: int, prior: Prior) -> None:
         self.bins = bins
-        self._prior, self._weight = share, weight
+        self._prior, self._weight = prior.negative_per_day / prior.posts_per_day, prior.share_weight
+        self._shape, self._unknown = prior.shape, prior.shape / prior.posts_per_day * FIRST_DAY
         self._bins = self._posts = self._negative = self._pairs = self._deviations = 0.0
-        self.share = share
+        self.share = self._prior
+        self.per_week = 0.0
+        """How many posts come in a week."""
         self.spread = 0.0
         """The variance of the next window's share, relative to share · (1 - share)."""
         self._learn()
@@ -146,6 +169,7 @@ class SharePast:
     def _learn(self) -> None:
         known = self._weight + self._posts
         self.share = min(0.99, max(0.001, (self._weight * self._prior + self._negative) / known))
+        self.per_week = (self._shape + self._posts) / (self._unknown + self._bins) * BINS_A_WEEK
         own = (SHARE_WEIGHT * SHARE_PRIOR_SPREAD + self._deviations) / (SHARE_WEIGHT + self._pairs)
         own = min(0.5, max(SHARE_LEAST_SPREAD, own))
         self.spread = own + (1 - own) / (known + 1)

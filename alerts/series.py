@@ -8,8 +8,9 @@ __all__ = ["ALARM", "DEFAULT_PER_YEAR", "SeriesWatch"]
 
 ALARM = 0.5
 """Scores from here on are alarms."""
-DEFAULT_PER_YEAR = 30.0
-"""2.5 a month: for a person who looks at a screen, not for one who is woken. Chosen on NAB's series, see README."""
+DEFAULT_PER_YEAR = 26.0
+"""One in two weeks: for a person who looks at a screen, not for one who is woken. Chosen on NAB's series, see
+docs/alerts.md."""
 SCALES = ("5m", "1h", "6h")
 HOLD = BINS_A_WEEK // 7
 """Bins after an alarm in which there is no other: one event, one row."""

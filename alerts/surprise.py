@@ -1,12 +1,16 @@
-"""How often chance alone lifts a window to what was seen: rates of crossings, as logarithms.
+"""How often chance alone lifts a window to what was seen: rates of bursts, as logarithms.
 
-Windows slide, so a burst is looked at again and again; what costs is a *crossing*, an arrival that lifts the window
-from k-1 to k. With arrivals at rate x given the count, crossings of k come E[x | X = k-1] · P(X = k-1) times per window
-length. For the Poisson this is mean · P(k-1) = k · P(X = k). For the negative binomial, whose rate given X = k-1 has
-the mean (r+k-1) · mean / (r+mean), it is k · P(X = k) as well. (This is Aldous's Poisson clumping heuristic, 1989, for
-sliding sums.) A window is looked at only once a bin, though, so there are at most J · P(X >= k) in a window of J bins;
-past the mean, P(X >= k) <= P(X = k) / (1 - ratio) with the ratio of P(X = k+1) to P(X = k), which falls with k. The
-smaller of the two is taken.
+Windows slide, so a burst is looked at again and again; what costs is that one begins. Arrivals lift a window from k-1
+to k posts mean · P(X = k-1) = k · P(X = k) times per window length, but a burst has many of these: while posts leave
+the window it falls back, and the next one lifts it again. The part 1 - mean / k of them is the last one of its burst
+(Alm 1983, for scan statistics of the Poisson; in Aldous 1989 it is the clump's size), which leaves (k - mean) · P(X =
+k). At u standard deviations above the mean of a distribution near the normal this is u · phi(u), the rate of bursts of
+a sliding sum whatever makes it spread, so the negative binomial's P is put in as well. No height may come more often
+than a lower one, and u · phi(u) is greatest at u = 1, so k - mean counts as at least one standard deviation.
+
+A window is looked at only once a bin, though, so there are at most J · P(X >= k) bursts in a window of J bins; past the
+mean, P(X >= k) <= P(X = k) / (1 - ratio) with the ratio of P(X = k+1) to P(X = k), which falls with k. The smaller of
+the two is taken.
 """
 
 from math import lgamma, log, sqrt
@@ -31,13 +35,18 @@ def count_crossings(seen: float, mean: float, spread: float, bins: int) -> float
         lgamma(seen + shape) - lgamma(shape) - lgamma(seen + 1) + seen * log(mean / total) + shape * log(shape / total)
     )
     ratio = min(1 - CLOSEST, (seen + shape) / (seen + 1) * mean / total)
-    return logarithm + log(min(seen, bins / (1 - ratio)) * BINS_A_WEEK / bins)
+    above = min(seen, max(seen - mean, sqrt(mean * (1 + spread * mean))))
+    return logarithm + log(min(above, bins / (1 - ratio)) * BINS_A_WEEK / bins)
 
 
-def share_crossings(negative: float, posts: float, share: float, spread: float, bins: int) -> float:
+def share_crossings(
+    negative: float, posts: float, share: float, spread: float, bins: int, posts_a_week: float
+) -> float:
     """The same for `negative` of `posts`, more than the share makes us expect.
 
     The negative ones are Beta-binomial, the Beta having the mean `share` and the variance spread · share · (1 - share).
+    Each post brings one look, and a look reaches as much by chance with probability P(X >= negative) at the most: where
+    few `posts_a_week` come, that is less than what windows full of posts all week would bring.
     """
     strength = 1 / spread - 1
     a, b = share * strength, (1 - share) * strength
@@ -55,7 +64,7 @@ def share_crossings(negative: float, posts: float, share: float, spread: float, 
     )
     ratio = 0.0 if rest <= 0 else rest * (negative + a) / ((negative + 1) * (rest - 1 + b))
     ratio = min(1 - CLOSEST, ratio)
-    return logarithm + log(min(negative, bins / (1 - ratio)) * BINS_A_WEEK / bins)
+    return logarithm + log(min(min(negative, bins / (1 - ratio)) * BINS_A_WEEK / bins, posts_a_week / (1 - ratio)))
 
 
 def count_high(mean: float, spread: float) -> float:

@@ -43,7 +43,7 @@ def detect(
     output_path: Annotated[str, typer.Argument(metavar="OUT.csv", help="What to write; - for standard output.")],
     budget: Annotated[
         str, typer.Option(metavar="N[/week|/month|/year]", help="False alarms that you can live with.")
-    ] = "2.5/month",
+    ] = "0.5/week",
 ) -> None:
     """Find bursts in a series of counts per five minutes: timestamp,value in, timestamp,value,anomaly_score out.
 
@@ -51,9 +51,9 @@ def detect(
     rows before it alone, so a longer file never changes what was said of an earlier row. The first day has no alarms;
     after two weeks levels and hours of the day are known well.
 
-    The budget is how many alarms the series' own past would bring by chance. The default, 2.5 a month, is for somebody
-    who looks at a screen; to be woken by it, take 1/year. Timestamps are ISO 8601, UTC where they name no zone, and
-    ascending; five minutes without a row count as 0.
+    The budget is how many alarms the series' own past would bring by chance. The default, one in two weeks, is for
+    somebody who looks at a screen; to be woken by it, take 1/year. Timestamps are ISO 8601, UTC where they name no
+    zone, and ascending; five minutes without a row count as 0.
 
     Example: bearometer detect mentions.csv scored.csv --budget 1/month
     """

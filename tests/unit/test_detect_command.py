@@ -72,7 +72,7 @@ def test_a_longer_file_never_changes_what_was_said_of_earlier_rows(folder: Path)
 def test_it_reads_standard_input_and_writes_standard_output(folder: Path) -> None:
     done = run("-", "-", standard_input="timestamp,value\n2026-03-02T00:00:00Z,3\n2026-03-02T00:05:00Z,0\n")
     assert done.stdout == (
-        "timestamp,value,anomaly_score\n2026-03-02T00:00:00Z,3,0.0003\n2026-03-02T00:05:00Z,0,0.0003\n"
+        "timestamp,value,anomaly_score\n2026-03-02T00:00:00Z,3,0.0002\n2026-03-02T00:05:00Z,0,0.0002\n"
     )
     assert not list(folder.iterdir())
 

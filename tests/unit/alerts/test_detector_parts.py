@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from alerts.past import KEPT, CountPast, SharePast
+from alerts.past import KEPT, CountPast, Prior, SharePast
 from alerts.rhythm import Rhythm
 from alerts.surprise import BINS_A_WEEK, count_crossings, count_high, share_crossings
 from alerts.tail import GAP, Tail
@@ -21,8 +21,8 @@ def negative_binomial(mean: float, spread: float) -> Any:
 
 
 @pytest.mark.parametrize(("seen", "mean", "spread"), [(3, 0.5, 0.3), (9, 4.0, 0.1), (60, 20.0, 0.5)])
-def test_a_day_s_window_crosses_k_as_often_as_k_times_its_probability(seen: int, mean: float, spread: float) -> None:
-    a_week = 7 * seen * negative_binomial(mean, spread).pmf(seen)
+def test_a_day_s_bursts_of_k_begin_k_minus_mean_times_its_probability(seen: int, mean: float, spread: float) -> None:
+    a_week = 7 * (seen - mean) * negative_binomial(mean, spread).pmf(seen)
     assert count_crossings(seen, mean, spread, 288) == pytest.approx(math.log(a_week), abs=1e-6)
 
 
@@ -47,8 +47,28 @@ def test_the_more_is_seen_the_seldomer_it_is(mean: float, spread: float, bins: i
 
 def test_a_share_without_spread_is_binomial() -> None:
     binomial = math.comb(20, 9) * 0.2**9 * 0.8**11
-    assert share_crossings(9, 20, 0.2, 1e-7, 288) == pytest.approx(math.log(7 * 9 * binomial), abs=1e-4)
-    assert share_crossings(9, 20, 0.2, 0.1, 288) > share_crossings(9, 20, 0.2, 1e-7, 288)
+    often = 1e6
+    assert share_crossings(9, 20, 0.2, 1e-7, 288, often) == pytest.approx(math.log(7 * 9 * binomial), abs=1e-4)
+    assert share_crossings(9, 20, 0.2, 0.1, 288, often) > share_crossings(9, 20, 0.2, 1e-7, 288, often)
+
+
+def test_where_few_posts_come_a_share_is_not_looked_at_more_often_than_they_do() -> None:
+    a_week = 3.0
+    assert share_crossings(1, 1, 0.2, 1e-7, 1, a_week) == pytest.approx(math.log(a_week * 0.2), abs=1e-4)
+    assert share_crossings(1, 1, 0.2, 1e-7, 288, a_week) == pytest.approx(math.log(a_week * 0.2), abs=1e-4)
+
+
+@pytest.mark.parametrize("sigmas", [1.0, 2.0, 3.0, 4.0])
+def test_bursts_of_many_posts_are_those_of_a_sliding_sum(sigmas: float) -> None:
+    mean = 1e6
+    seen = mean + sigmas * math.sqrt(mean)
+    density = math.exp(-sigmas * sigmas / 2) / math.sqrt(2 * math.pi)
+    assert count_crossings(seen, mean, 1e-9, 288) == pytest.approx(math.log(7 * sigmas * density), abs=0.02)
+
+
+def test_a_burst_of_few_posts_begins_with_nearly_each_that_lifts_it() -> None:
+    poisson = math.exp(-0.01) * 0.01**3 / 6
+    assert count_crossings(3, 0.01, 1e-9, 288) == pytest.approx(math.log(7 * (3 - 0.01) * poisson), abs=1e-3)
 
 
 @pytest.mark.parametrize(("mean", "spread"), [(0.5, 0.3), (5.0, 0.3), (50.0, 0.1), (500.0, 0.01)])
@@ -87,20 +107,27 @@ def test_the_rhythm_is_flat_until_there_is_data_and_its_mean_is_1() -> None:
     rhythm = Rhythm()
     assert rhythm.over(7, 12) == 1.0
     for hour in range(24 * 30):
-        rhythm.teach(hour, 30.0 if hour % 24 < 12 else 0.0, 15.0)
+        rhythm.teach(hour, 30.0 if hour % 24 < 12 else 0.0, 15.0, 0.3)
     assert rhythm.over(11 * 12 + 11, 72) == pytest.approx(1.9, abs=0.15)
     assert rhythm.over(23 * 12 + 11, 72) == pytest.approx(0.1, abs=0.15)
     assert sum(rhythm.over(hour * 12 + 11, 12) for hour in range(24)) == pytest.approx(24)
     assert rhythm.over(5, 288) == 1.0
 
 
+def test_the_hours_of_a_steady_stream_are_known_exactly() -> None:
+    rhythm = Rhythm()
+    for hour in range(24 * 10):
+        rhythm.teach(hour, 1900.0 if hour % 24 < 12 else 100.0, 1000.0, 0.001)
+    assert rhythm.over(23 * 12 + 11, 12) == pytest.approx(0.1, abs=0.001)
+
+
 @pytest.mark.parametrize(("hour", "hours"), [(0, 0), (5, 3), (20, 30), (0, 240), (7, 24 * 400)])
 def test_hours_of_rest_make_their_factors_smaller_and_leave_the_mean_at_1(hour: int, hours: int) -> None:
     rhythm = Rhythm()
     for h in range(240):
-        rhythm.teach(h, float(h % 24), 12.0)
+        rhythm.teach(h, float(h % 24), 12.0, 0.3)
     before = [rhythm.over(h * 12 + 11, 12) for h in range(24)]
-    rhythm.rest(hour, hours, 6.0)
+    rhythm.rest(hour, hours, 6.0, 0.3)
     after = [rhythm.over(h * 12 + 11, 12) for h in range(24)]
     assert sum(after) == pytest.approx(24)
     if 0 < hours < 24:
@@ -136,7 +163,7 @@ def test_the_prior_gives_way() -> None:
 
 
 def test_a_share_is_learned_and_a_single_bad_window_hardly() -> None:
-    past = SharePast(12, 0.1, 10.0)
+    past = SharePast(12, Prior())
     for hour in range(24 * 20):
         past.teach(3.0 + (hour % 3 - 1), 10.0, KEPT**12)
     assert past.share == pytest.approx(0.3, abs=0.02)
