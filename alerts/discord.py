@@ -1,4 +1,4 @@
-"""Discord: an alert as a message with an embed, sent to a channel's webhook.
+"""Discord: an alert as a message with an embed, sent to a channel's webhook, its chart in the same request.
 
 Posts are escaped, so that Markdown, links and names in them are only text; and nobody may be mentioned at all.
 """
@@ -6,9 +6,11 @@ Posts are escaped, so that Markdown, links and names in them are only text; and 
 import re
 from typing import Any
 
+from alerts.chart import render_chart
 from alerts.fitting import fit, fit_lines
-from alerts.http import Poster, check_address, encode
+from alerts.http import Answer, Poster, check_address, encode
 from alerts.message import Message, Quote, compose
+from alerts.multipart import multipart
 from alerts.slack_blocks import HEADERS, length
 from bearometer.alert import Delivery
 from bearometer.clock import Clock
@@ -24,7 +26,10 @@ MAX_FIELDS = 25
 MAX_FIELD_NAME_CHARS = 256
 MAX_FIELD_VALUE_CHARS = 1024
 MAX_EMBED_CHARS = 6000
+# https://discord.com/developers/docs/resources/message#attachment-object
+MAX_ALT_CHARS = 1024
 
+PICTURE = "chart.png"
 SHORT_VALUE_CHARS = 40
 """Fields up to this stand side by side."""
 RED, GREEN = 0xC0392B, 0x2E7D32
@@ -48,7 +53,7 @@ class DiscordNotifier:
 
     def send(self, delivery: Delivery) -> str | None:
         """Post the message; returning means that Discord has stored it. Gives its id. Raises as `Poster` says."""
-        answer = self._poster.post(encode(render_discord(compose(delivery, self._alerts))))
+        answer = self._post(compose(delivery, self._alerts))
         fields = answer.fields()
         if answer.status == 204:
             return None
@@ -57,9 +62,20 @@ class DiscordNotifier:
             raise self._poster.refusal(answer, said if isinstance(said, str) else None)
         return str(fields["id"])[:100]
 
+    def _post(self, message: Message) -> Answer:
+        chart = render_chart(message.symbol, message.chart, message.highlight)
+        body = encode(render_discord(message, picture=chart is not None))
+        if chart is None:
+            return self._poster.post(body)
+        form, content_type = multipart({"payload_json": body.decode()}, {"files[0]": (PICTURE, chart, "image/png")})
+        return self._poster.post(form, {"Content-Type": content_type})
 
-def render_discord(message: Message) -> dict[str, Any]:
-    """The body for the webhook: JSON-ready, within Discord's limits, and without a right to mention anybody."""
+
+def render_discord(message: Message, *, picture: bool = False) -> dict[str, Any]:
+    """The body for the webhook: JSON-ready, within Discord's limits, and without a right to mention anybody.
+
+    With a `picture` the chart comes with it as the file 0, `PICTURE`; without, it is a line of block characters.
+    """
     left = MAX_EMBED_CHARS
     fields: list[dict[str, Any]] = []
     for field in _fields(message)[:MAX_FIELDS]:
@@ -67,9 +83,9 @@ def render_discord(message: Message) -> dict[str, Any]:
         if left < 0:
             break
         fields.append(field)
-    chart = f"`{message.chart_line}` over time"
+    chart = f"`{message.chart_line}` over time" if message.chart_line and not picture else ""
     parts, left = [], min(left, MAX_DESCRIPTION_CHARS)
-    for shown in [chart if message.chart_line else "", *map(_quote, message.quotes)]:
+    for shown in [chart, *map(_quote, message.quotes)]:
         left -= length(shown) + 2
         if left < 0:
             break
@@ -78,11 +94,17 @@ def render_discord(message: Message) -> dict[str, Any]:
     if description := "\n\n".join(part for part in parts if part):
         embed["description"] = description
     marker, _ = HEADERS[message.reason]
-    return {
+    body = {
         "content": f"{marker} {fit(message.headline, MAX_CONTENT_CHARS - 3, escape)}",
         "embeds": [embed],
         "allowed_mentions": {"parse": []},
     }
+    if picture:
+        # https://discord.com/developers/docs/reference#uploading-files
+        embed["image"] = {"url": f"attachment://{PICTURE}"}
+        alt = fit(message.chart_alt, MAX_ALT_CHARS)
+        body["attachments"] = [{"id": 0, "filename": PICTURE, "description": alt}]
+    return body
 
 
 def _fields(message: Message) -> list[dict[str, Any]]:

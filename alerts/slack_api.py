@@ -3,8 +3,9 @@
 Not slack_sdk's client: that one follows redirects, and takes the token with it to wherever they lead.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from alerts.http import Answer, Poster, check_address, encode, retry_after
 from bearometer.clock import Clock
@@ -44,6 +45,7 @@ that Slack has yet to invent, since a refused message has never been shown and m
 HINTS = {
     "account_inactive": "the bot was removed: install it again, and set `slack.bot_token`",
     "channel_not_found": "`slack.channel` must be the ID of a channel that the bot was invited to",
+    "file_uploads_disabled": "the workspace takes no files: set `slack.chart` to false",
     "invalid_auth": "`slack.bot_token` is wrong",
     "is_archived": "`slack.channel` is archived",
     "missing_scope": "give the bot the scope chat:write",
@@ -60,6 +62,7 @@ class SlackApi:
 
     def __init__(self, settings: SlackSettings, clock: Clock) -> None:
         self._token = _token(settings)
+        self._bearer = f"Bearer {self._token}"
         self._base = check_address(settings.api_url, "slack.api_url").rstrip("/")
         self._settings = settings
         self._clock = clock
@@ -71,6 +74,21 @@ class SlackApi:
         Raises Failed for a code in FINAL; Transient for one in PASSING, for 429 and for 5xx, with Slack's own wait;
         Unavailable for any other code and when Slack cannot be reached. None of their texts holds the token.
         """
+        poster = self._poster(method)
+        return self._fields(poster, poster.post(encode(arguments), {"Authorization": self._bearer}), expected)
+
+    def call_with_form(
+        self, method: str, arguments: Mapping[str, str], expected: Collection[str], within_seconds: float
+    ) -> dict[str, Any]:
+        """As `call`, for the methods for files: their arguments are a form, which all versions of Slack's docs allow.
+
+        The answer must come within so many seconds, and within the timeout.
+        """
+        poster = self._poster(method)
+        headers = {"Authorization": self._bearer, "Content-Type": "application/x-www-form-urlencoded"}
+        return self._fields(poster, poster.post(urlencode(arguments).encode(), headers, within_seconds), expected)
+
+    def _poster(self, method: str) -> Poster:
         if method not in self._posters:
             self._posters[method] = Poster(
                 "Slack",
@@ -80,8 +98,9 @@ class SlackApi:
                 [self._token],
                 max_answer_bytes=MAX_ANSWER_BYTES,
             )
-        poster = self._posters[method]
-        answer = poster.post(encode(arguments), {"Authorization": f"Bearer {self._token}"})
+        return self._posters[method]
+
+    def _fields(self, poster: Poster, answer: Answer, expected: Collection[str]) -> dict[str, Any]:
         fields = answer.fields()
         if answer.status == 200 and fields.get("ok") is True:
             return fields

@@ -3,7 +3,9 @@
 An alert's first message is posted and its place, `channel:ts`, is the receipt. Later ones edit it (chat.update), which
 nobody is notified of, and, but for an acknowledgement, answer in its thread: that it is much worse, or still going on,
 is shown in the channel too; that it is over is not. A message that tells of several alerts is never edited, since that
-would hide the others: what happens to its alert is told in its thread.
+would hide the others: what happens to its alert is told in its thread. The chart is shown there too, at first and when
+things are much worse: as an image block it would stand in the message itself, which then had to wait for the picture
+and would be refused with it.
 
 A message may be sent twice, when we die before Slack's answer was noted. Editing twice is harmless, and each post
 carries a `client_msg_id` that follows from the delivery: Slack answers a repeat with the first one's place. Slack
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple
 from alerts.message import Message, compose
 from alerts.slack_api import SlackApi
 from alerts.slack_blocks import render_slack, render_slack_reply
+from alerts.slack_chart import SlackChart
 from bearometer.alert import Delivery, NotificationReason
 from bearometer.clock import Clock, SystemClock
 from bearometer.errors import Misconfigured
@@ -60,13 +63,17 @@ class _Place(NamedTuple):
 
 
 class SlackBotNotifier:
-    """Posts alerts to one channel and edits its own messages; one to three requests per call of `send`."""
+    """Posts alerts to one channel and edits its own messages; one to three requests per call of `send`.
+
+    And up to three more for a chart, within a few seconds.
+    """
 
     name = "slack"
 
     def __init__(self, settings: SlackSettings, alerts: AlertSettings, clock: Clock) -> None:
         self._channel = _channel(settings)
         self._api = SlackApi(settings, clock)
+        self._chart = SlackChart(self._api, settings, clock) if settings.chart else None
         self._alerts = alerts
 
     def send(self, delivery: Delivery) -> str | None:
@@ -83,13 +90,23 @@ class SlackBotNotifier:
         answers = delivery.reason is not NotificationReason.ACKNOWLEDGED or place.shared
         if (edits and not self._edit(place, message)) or (answers and not self._answer(place, delivery, message)):
             return self._post(delivery, message, "anew")
+        if delivery.reason is NotificationReason.ESCALATED:
+            self._show_chart(delivery, message, place)
         return delivery.thread
 
     def _post(self, delivery: Delivery, message: Message, part: str) -> str | None:
         body = {**render_slack(message), "channel": self._channel, "parse": "none"}
         answer = self._post_once(body, delivery, part)
         receipt = f"{answer.get('channel')}:{answer.get('ts')}{'+' if delivery.others else ''}"
-        return receipt if _place(receipt) else None
+        place = _place(receipt)
+        if place is None:
+            return None
+        self._show_chart(delivery, message, place)
+        return receipt
+
+    def _show_chart(self, delivery: Delivery, message: Message, place: _Place) -> None:
+        if self._chart is not None:
+            self._chart.show(delivery.id, message, place.channel, place.ts)
 
     def _edit(self, place: _Place, message: Message) -> bool:
         """Show in the alert's message how things stand; False when it is not there to be edited."""

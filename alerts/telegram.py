@@ -1,14 +1,21 @@
-"""Telegram: an alert as HTML, sent by a bot to one chat; what comes later about the same alert answers it there."""
+"""Telegram: an alert as HTML, sent by a bot to one chat; what comes later about the same alert answers it there.
 
+Its chart is a second message, since a photo's caption may not be as long as an alert, and an extra: whatever goes wrong
+with it, the alert counts as told, for it would be told twice otherwise.
+"""
+
+import logging
 import re
 from html import escape as escape_html
 from typing import Any
 
+from alerts.chart import render_chart
 from alerts.fitting import COPIED, fit, fit_lines, inert
 from alerts.http import MENDABLE, Answer, Poster, check_address, encode
 from alerts.message import Message, Quote, compose
+from alerts.multipart import multipart
 from alerts.slack_blocks import HEADERS, length
-from bearometer.alert import Delivery
+from bearometer.alert import Delivery, NotificationReason
 from bearometer.clock import Clock
 from bearometer.errors import BearometerError, Misconfigured, Transient
 from bearometer.settings import AlertSettings, TelegramSettings
@@ -23,6 +30,15 @@ MAX_HEADLINE_CHARS = 400
 MAX_OTHERS_CHARS = 600
 MAX_FACTS_CHARS = 2400
 MAX_FACT_CHARS = 320
+# https://core.telegram.org/bots/api#sendphoto
+MAX_CAPTION_CHARS = 1024
+
+WITH_CHART = (NotificationReason.FIRING, NotificationReason.ESCALATED)
+"""When there is something new to see."""
+CHART_TIMEOUT_SECONDS = 5.0
+"""While a chart is on its way the next message waits, and a message that is told is not yet noted as told."""
+CHART_PAUSE_SECONDS = 60.0
+"""No chart for so long after one that failed, so that many alerts do not each wait for it."""
 
 # https://github.com/vrumger/telegram-errors
 _WRONG_CHAT = re.compile(
@@ -31,9 +47,11 @@ _WRONG_CHAT = re.compile(
 )
 """What Telegram says with 400 where a person can mend it."""
 
+log = logging.getLogger(__name__)
+
 
 class TelegramNotifier:
-    """Sends alerts to one chat; at most one request per call of `send`."""
+    """Sends alerts to one chat; one request per call of `send`, and a second one where there is a chart."""
 
     name = "telegram"
 
@@ -49,36 +67,79 @@ class TelegramNotifier:
         self._chat = settings.chat_id
         self._alerts = alerts
         self._clock = clock
-        self._poster = Poster("Telegram", f"{base}/bot{token}/sendMessage", settings.timeout_seconds, clock, [token])
+        bot, timeout_seconds = f"{base}/bot{token}", settings.timeout_seconds
+        self._messages = Poster("Telegram", f"{bot}/sendMessage", timeout_seconds, clock, [token])
+        chart_seconds = min(timeout_seconds, CHART_TIMEOUT_SECONDS)
+        self._photos = Poster("Telegram", f"{bot}/sendPhoto", chart_seconds, clock, [token])
+        self._charts_from = clock.monotonic()
 
     def send(self, delivery: Delivery) -> str | None:
-        """Send the message; returning means that Telegram has it. Gives its number in the chat.
+        """Send the message, then its chart; returning means that Telegram has the message. Gives its number there.
 
         Raises as `Poster` says, with the wait that Telegram asks for; Unavailable for a wrong chat.
         """
+        message = compose(delivery, self._alerts)
         payload: dict[str, Any] = {
             "chat_id": self._chat,
-            "text": render_telegram(compose(delivery, self._alerts)),
+            "text": render_telegram(message),
             "parse_mode": "HTML",
             "link_preview_options": {"is_disabled": True},
         }
         if delivery.thread is not None and delivery.thread.isdecimal():
-            payload["reply_parameters"] = {"message_id": int(delivery.thread), "allow_sending_without_reply": True}
-        answer = self._poster.post(encode(payload))
+            payload["reply_parameters"] = _reply_to(int(delivery.thread))
+        number = self._result(self._messages, self._messages.post(encode(payload))).get("message_id")
+        if isinstance(number, int) and delivery.reason in WITH_CHART:
+            self._show_chart(message, number)
+        return None if number is None else str(number)[:100]
+
+    def _show_chart(self, message: Message, number: int) -> None:
+        """Answer the message with its chart, if it has one; what goes wrong is logged and no more."""
+        if self._clock.monotonic() < self._charts_from:
+            return
+        try:
+            chart = render_chart(message.symbol, message.chart, message.highlight)
+            if chart is not None:
+                self._send_photo(chart, message.chart_alt, number)
+        except Exception as error:
+            asked = error.retry_after_seconds if isinstance(error, Transient) else None
+            wait = max(CHART_PAUSE_SECONDS, asked or 0.0)
+            self._charts_from = self._clock.monotonic() + wait
+            known = isinstance(error, BearometerError)
+            log.warning(
+                "Telegram has an alert without its chart, and gets none for %.0f s: %s; if this goes on, see that the"
+                " bot may send photos in the chat, and that Telegram can be reached",
+                wait,
+                error if known else f"a defect: {type(error).__name__}",
+                exc_info=not known,
+            )
+
+    def _send_photo(self, chart: bytes, alt: str, number: int) -> None:
+        fields = {
+            "chat_id": self._chat,
+            "caption": fit(alt, MAX_CAPTION_CHARS, escape),  # Telegram has no other text for people who cannot see it
+            "parse_mode": "HTML",
+            "disable_notification": "true",  # the message has rung
+            "reply_parameters": encode(_reply_to(number)).decode(),
+        }
+        body, content_type = multipart(fields, {"photo": ("chart.png", chart, "image/png")})
+        self._result(self._photos, self._photos.post(body, {"Content-Type": content_type}))
+
+    def _result(self, poster: Poster, answer: Answer) -> dict[str, Any]:
+        """What Telegram has made of the request; raises where it has not taken it."""
         fields = answer.fields()
         result = fields.get("result")
         if answer.status != 200 or fields.get("ok") is not True or not isinstance(result, dict):
-            raise self._refusal(answer, fields)
-        return str(result["message_id"])[:100] if "message_id" in result else None
+            raise self._refusal(poster, answer, fields)
+        return result
 
-    def _refusal(self, answer: Answer, fields: dict[str, Any]) -> BearometerError:
+    def _refusal(self, poster: Poster, answer: Answer, fields: dict[str, Any]) -> BearometerError:
         said = plain(str(fields.get("description", "")), 200)
         mendable = MENDABLE | {400} if _WRONG_CHAT.search(said) else MENDABLE
         parameters = fields.get("parameters")
         parameters = parameters if isinstance(parameters, dict) else {}
         if isinstance(moved := parameters.get("migrate_to_chat_id"), int):
             said = f"the group has become a supergroup; set telegram.chat_id to {moved}"
-        error = self._poster.refusal(answer, said or None, mendable)
+        error = poster.refusal(answer, said or None, mendable)
         if isinstance(error, Transient) and isinstance(wait := parameters.get("retry_after"), int | float):
             error.retry_after_seconds = max(0.0, float(wait))
         return error
@@ -101,6 +162,10 @@ def render_telegram(message: Message) -> str:
             break
         lines.append(shown)
     return "\n".join(lines)
+
+
+def _reply_to(number: int) -> dict[str, Any]:
+    return {"message_id": number, "allow_sending_without_reply": True}
 
 
 def escape(text: str) -> str:

@@ -25,6 +25,7 @@ class SlackSettings(Group):
     webhook_url: SecretStr | None = None
     bot_token: SecretStr | None = None
     channel: str | None = Field(None, description="where the bot posts, best by its ID")
+    chart: bool = Field(True, description="the bot shows an alert's chart in its thread; needs the scope `files:write`")
     api_url: str = Field("https://slack.com/api/", description="another Web API, such as a gateway's")
     timeout_seconds: float = Field(10.0, gt=0)
 

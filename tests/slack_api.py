@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from bearometer.settings import SlackSettings
 from tests.receivers import Answer, slack_problems
+from tests.slack_files import FILE_METHODS, UPLOAD_PATH, SlackFile, SlackFiles
 
 __all__ = ["BOT_TOKEN", "SlackMessage", "SlackServer"]
 
@@ -59,7 +60,11 @@ class SlackServer:
     """None: this one is taken as always."""
     codes: dict[str, str] = field(default_factory=dict)
     """Errors that methods answer with until they are taken out."""
+    scopes: set[str] = field(default_factory=lambda: {"chat:write", "files:write"})
+    """What the bot may do."""
     silent: bool = False
+    silent_to: set[str] = field(default_factory=set)
+    """Methods that are never answered; `upload` is where the bytes of a file go."""
     lose_answers: int = 0
     """Take this many requests, and hang up without an answer."""
     answer_late_from: int | None = None
@@ -69,12 +74,13 @@ class SlackServer:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._by_client_id: dict[str, SlackMessage] = {}
+        self.files = self._no_files()
         api = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                answer = api._take(self.path.rpartition("/")[2], dict(self.headers.items()), body)
+                answer = api._take(self.path, dict(self.headers.items()), body)
                 if answer is None:
                     self.close_connection = True
                     return
@@ -111,12 +117,19 @@ class SlackServer:
         """Forget everything, as if just made."""
         for kept in (self.messages, self.calls, self.refused, self.answers, self.codes, self._by_client_id):
             kept.clear()
+        self.files, self.scopes = self._no_files(), {"chat:write", "files:write"}
+        self.silent_to.clear()
         self.silent, self.lose_answers, self.answer_late_from = False, 0, None
 
     @property
     def url(self) -> str:
         """The address of the API."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/api/"
+        return f"{self.origin}/api/"
+
+    @property
+    def origin(self) -> str:
+        """The address of the server."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def settings(self, **changes: Any) -> SlackSettings:
         """Settings of a bot that is in the channel `risk`."""
@@ -132,17 +145,27 @@ class SlackServer:
         """The answers to a message, the oldest first."""
         return [answer for answer in self.messages if answer.thread_ts == message.ts and not answer.deleted]
 
-    def _take(self, method: str, headers: dict[str, str], body: bytes) -> Answer | None:
+    def charts(self, message: SlackMessage) -> list[SlackFile]:
+        """The files in the thread of a message, the oldest first."""
+        return [file for file in self.files.shown if (file.channel, file.thread_ts) == (message.channel, message.ts)]
+
+    def _no_files(self) -> SlackFiles:
+        return SlackFiles(lambda channel, ts: (found := self._find(channel, ts)) is not None and not found.thread_ts)
+
+    def _take(self, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
+        method = "upload" if path.startswith(UPLOAD_PATH) else path.rpartition("/")[2]
         with self._lock:
             self.calls.append(method)
             call = len(self.calls)
-        if self.silent:
+        if self.silent or method in self.silent_to:
             self._stopping.wait(30)
             return None
         with self._lock:
             prepared = self.answers.popleft() if self.answers else None
             if prepared is not None:
                 return prepared
+            if method == "upload":
+                return Answer(*self.files.upload(path, headers, body))
             answer = self._answer(method, headers, body)
             lost, late = self.lose_answers > 0, self.answer_late_from is not None and call >= self.answer_late_from
             self.lose_answers -= lost
@@ -153,6 +176,8 @@ class SlackServer:
     def _answer(self, method: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
         if problem := self._request_problem(method, headers):
             return _refusal(problem)
+        if method in FILE_METHODS:
+            return self.files.call(method, headers, body, self.origin)
         arguments = json.loads(body)
         if method == "chat.postMessage":
             return self._post(arguments)
@@ -165,10 +190,12 @@ class SlackServer:
             return "not_authed"
         if headers["Authorization"] != f"Bearer {BOT_TOKEN}":
             return "invalid_auth"
+        if method not in ("auth.test", "chat.postMessage", "chat.update", *FILE_METHODS):
+            return "unknown_method"
+        if method in FILE_METHODS:
+            return "missing_scope" if "files:write" not in self.scopes else self.codes.get(method)
         if headers.get("Content-Type") != "application/json; charset=utf-8":
             return "invalid_post_type"
-        if method not in ("auth.test", "chat.postMessage", "chat.update"):
-            return "unknown_method"
         return self.codes.get(method)
 
     def _post(self, arguments: dict[str, Any]) -> dict[str, Any]:

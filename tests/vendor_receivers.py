@@ -9,12 +9,16 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator
+import struct
+from collections import deque
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.forms import Part, read_form
 from tests.receivers import Answer, HttpReceiver, Request
 
 __all__ = [
@@ -30,6 +34,7 @@ __all__ = [
     "discord_problems",
     "pagerduty_problems",
     "teams_problems",
+    "telegram_photo_problems",
     "telegram_problems",
 ]
 
@@ -143,14 +148,37 @@ def teams_problems(payload: Any) -> list[str]:
     return problems
 
 
+@dataclass(frozen=True)
+class _WithFiles(Request):
+    """A form whose message is the body."""
+
+    files: dict[str, Part]
+
+
 class DiscordReceiver(HttpReceiver):
-    """A channel's webhook that stores messages and gives them numbers."""
+    """A channel's webhook that stores messages and gives them numbers; `files` has those of each accepted one."""
 
     path = "/api/webhooks/123456789012345678/tokenSECRETtokenSECRET"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: list[dict[str, Part]] = []
+
     def problems(self, request: Request, payload: Any) -> list[str]:
         waits = parse_qs(urlsplit(request.path).query).get("wait") == ["true"]
-        return discord_problems(payload) + ([] if waits else ["does not wait"])
+        files = request.files if isinstance(request, _WithFiles) else {}
+        return discord_problems(payload, files) + ([] if waits else ["does not wait"])
+
+    def _take(self, request: Request) -> Answer | None:
+        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            files = read_form(request.headers["content-type"], request.body)
+            body = files.pop("payload_json").content
+            request = _WithFiles(request.path, {**request.headers, "content-type": "application/json"}, body, files)
+        before = len(self.accepted)
+        answer = super()._take(request)
+        if len(self.accepted) > before:
+            self.files.append(request.files if isinstance(request, _WithFiles) else {})
+        return answer
 
     def answer(self, payload: dict[str, Any]) -> Answer:
         return Answer(200, json.dumps({"id": str(10**18 + len(self.accepted)), "content": payload["content"]}))
@@ -160,9 +188,26 @@ _DISCORD_LINK = re.compile(r"\[open (?:the post|its page)\]\(<https?://[^\s<>()\
 _DISCORD_ESCAPE = re.compile(r"\\[^0-9A-Za-z\s]")
 
 
-def discord_problems(payload: Any) -> list[str]:
+def _discord_file_problems(payload: Any, files: dict[str, Part]) -> list[str]:
+    """https://discord.com/developers/docs/reference#uploading-files, and files that would be shown beside the embed."""
+    problems = [f"field {name}" for name in files if not re.fullmatch(r"files\[\d+\]", name)]
+    named = {name: part.filename for name, part in files.items()}
+    told = payload.get("attachments", [])
+    problems += [] if named == {f"files[{each['id']}]": each["filename"] for each in told} else ["other files"]
+    problems += [] if all(0 < units(each["description"]) <= 1024 for each in told) else ["file: description"]
+    pictures = [embed["image"]["url"] for embed in payload["embeds"] if "image" in embed]
+    problems += [] if pictures == [f"attachment://{name}" for name in named.values()] else ["a picture is not shown"]
+    for part in files.values():
+        png = part.headers["content-type"] == "image/png" and part.content[:8] == b"\x89PNG\r\n\x1a\n"
+        problems += [] if png and len(part.content) <= 10 << 20 else ["no picture, or too large"]
+    return problems
+
+
+def discord_problems(payload: Any, files: dict[str, Part] | None = None) -> list[str]:
     """https://discord.com/developers/docs/resources/message#embed-object-embed-limits, and what would be formatted."""
-    problems = [] if payload.get("allowed_mentions") == {"parse": []} else ["may mention somebody"]
+    problems = _discord_file_problems(payload, files or {})
+    problems += [] if payload.keys() <= {"content", "embeds", "allowed_mentions", "attachments"} else ["unknown"]
+    problems += [] if payload.get("allowed_mentions") == {"parse": []} else ["may mention somebody"]
     problems += [] if 0 < units(payload["content"].strip()) <= 2000 else ["content: empty or longer than 2000"]
     (embed,) = payload["embeds"]
     texts = [embed["description"]] if "description" in embed else []
@@ -183,10 +228,17 @@ def discord_problems(payload: Any) -> list[str]:
 
 
 class TelegramReceiver(HttpReceiver):
-    """The Bot API with one bot and one chat."""
+    """The Bot API with one bot and one chat; of photos `photos` has what `accepted` has of messages."""
 
     path = "/"
     chat = "-1001234567890"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.photos: list[dict[str, Part]] = []
+        self.photo_answers: deque[Answer] = deque()
+        self.photos_silent = False
+        """Take photos and never answer, until `stop`."""
 
     def problems(self, request: Request, payload: Any) -> list[str]:
         wrong_path = [] if request.path == f"/bot{BOT_TOKEN}/sendMessage" else ["Not Found"]
@@ -197,7 +249,34 @@ class TelegramReceiver(HttpReceiver):
         )
 
     def answer(self, payload: dict[str, Any]) -> Answer:
-        return Answer(200, json.dumps({"ok": True, "result": {"message_id": 100 + len(self.accepted)}}))
+        return self._numbered()
+
+    def _take(self, request: Request) -> Answer | None:
+        if request.path != f"/bot{BOT_TOKEN}/sendPhoto" or self.silent:
+            return super()._take(request)
+        self.requests += 1
+        if self.photos_silent:
+            self._stopping.wait(30)
+            return None
+        if self.photo_answers:
+            return self.photo_answers.popleft()
+        try:
+            form = read_form(request.headers.get("content-type", ""), request.body)
+            problems = telegram_photo_problems(form, self.chat, range(101, self._next_number()))
+        except (ValueError, KeyError, TypeError, struct.error) as error:
+            problems = [repr(error)]
+        if problems:
+            self.refused.append(problems)
+            said = {"ok": False, "error_code": 400, "description": f"Bad Request: {problems[0]}"}
+            return Answer(400, json.dumps(said))
+        self.photos.append(form)
+        return self._numbered()
+
+    def _next_number(self) -> int:
+        return 101 + len(self.accepted) + len(self.photos)
+
+    def _numbered(self) -> Answer:
+        return Answer(200, json.dumps({"ok": True, "result": {"message_id": self._next_number() - 1}}))
 
 
 class _TelegramText(HTMLParser):
@@ -255,15 +334,52 @@ _TELEGRAM_LINKS = re.compile(r"@\w|\w://|(?:^|[^\w/⁠])/[A-Za-z]|[a-z0-9]\.(?:c
 
 def telegram_problems(payload: Any) -> list[str]:
     """https://core.telegram.org/bots/api#html-style, and what clients would link by themselves."""
-    problems = [] if payload.get("parse_mode") == "HTML" else ["parse_mode"]
-    problems += [] if payload.get("link_preview_options") == {"is_disabled": True} else ["previews what posts link to"]
+    previews = payload.get("link_preview_options") != {"is_disabled": True}
+    problems = ["previews what posts link to"] if previews else []
+    return problems + _telegram_html_problems(payload["text"], payload.get("parse_mode"), 4096, "message")
+
+
+def _telegram_html_problems(text: str, parse_mode: Any, limit: int, kind: str) -> list[str]:
+    problems = [] if parse_mode == "HTML" else ["parse_mode"]
     parser = _TelegramText()
-    parser.feed(payload["text"])
+    parser.feed(text)
     parser.close()
     problems += parser.problems + [f"not closed: {tag}" for tag in parser.open]
-    problems += [] if 0 < units(parser.shown.strip()) <= 4096 else ["message is too long, or empty"]
+    problems += [] if 0 < units(parser.shown.strip()) <= limit else [f"{kind} is too long, or empty"]
     problems += [f"alive: {found[0]!r}"] if (found := _TELEGRAM_LINKS.search(parser.linkable)) else []
     return problems
+
+
+# https://core.telegram.org/bots/api#sendphoto; what is not of that list would silently have no effect
+_TELEGRAM_PHOTO_FIELDS = frozenset(
+    {
+        *("business_connection_id", "chat_id", "message_thread_id", "photo", "caption", "parse_mode"),
+        *("caption_entities", "show_caption_above_media", "has_spoiler", "disable_notification", "protect_content"),
+        *("allow_paid_broadcast", "message_effect_id", "reply_parameters", "reply_markup"),
+    }
+)
+
+
+def telegram_photo_problems(form: dict[str, Part], chat: str, known: Container[int]) -> list[str]:
+    """What Telegram refuses in a photo that is uploaded, and what would ring or be read as more than a caption.
+
+    `known` are the numbers of the messages in the chat.
+    """
+    fields = {name: part.content.decode() for name, part in form.items() if name != "photo"}
+    problems = [f"unknown {name}" for name in sorted(form.keys() - _TELEGRAM_PHOTO_FIELDS)]
+    problems += [] if fields["chat_id"] == chat else ["chat not found"]
+    problems += [] if fields.get("disable_notification") == "true" else ["rings once more"]
+    reply = json.loads(fields["reply_parameters"])
+    problems += [] if type(reply["message_id"]) is int and reply["message_id"] in known else ["answers no message"]
+    problems += [] if reply.get("allow_sending_without_reply") is True else ["needs the message that it answers"]
+    photo = form["photo"]
+    problems += [] if photo.filename and photo.headers["content-type"] == "image/png" else ["no file"]
+    problems += [] if photo.content[:16] == b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" else ["IMAGE_PROCESS_FAILED"]
+    problems += [] if len(photo.content) <= 10_000_000 else ["file is too big"]
+    width, height = struct.unpack(">II", photo.content[16:24])
+    shape = width + height <= 10_000 and max(width, height) <= 20 * min(width, height)
+    problems += [] if shape else ["PHOTO_INVALID_DIMENSIONS"]
+    return problems + _telegram_html_problems(fields["caption"], fields.get("parse_mode"), 1024, "caption")
 
 
 class WebhookReceiver(HttpReceiver):

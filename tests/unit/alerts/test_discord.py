@@ -1,8 +1,12 @@
 import dataclasses
+import io
 import json
+import re
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from PIL import Image
 from pydantic import SecretStr
 
 from alerts.discord import DiscordNotifier, escape, render_discord
@@ -11,6 +15,7 @@ from bearometer.alert import NotificationReason
 from bearometer.clock import ManualClock
 from bearometer.errors import Transient, Unavailable
 from bearometer.settings import AlertSettings, DiscordSettings
+from tests.forms import Part
 from tests.receivers import Answer
 from tests.sample_alerts import START, hostile_text, make_alert, make_delivery, make_post, make_resolved
 from tests.vendor_receivers import DiscordReceiver, discord_problems
@@ -30,6 +35,38 @@ def test_the_message_has_its_evidence_and_its_id_is_the_receipt() -> None:
     (embed,) = payload["embeds"]
     assert "> Harbor Mills warns of a weak quarter & shuts a plant\n" in embed["description"]
     assert "[open the post](<https://example.com/posts/1?a=1&b=2>)" in embed["description"]
+
+
+def test_the_chart_is_the_embeds_picture_and_comes_in_the_same_request() -> None:
+    with DiscordReceiver() as server:
+        notifier(server.url).send(make_delivery())
+    assert (server.requests, server.refused) == (1, [])
+    (payload,), (files,) = server.accepted, server.files
+    assert Image.open(io.BytesIO(files["files[0]"].content)).format == "PNG"
+    assert payload["embeds"][0]["image"] == {"url": "attachment://chart.png"}
+    assert payload["attachments"][0]["description"].startswith("Bar chart: negative posts about HBRM per hour")
+    assert not re.search("[▁▂▃▄▅▆▇█]", json.dumps(payload, ensure_ascii=False)), "no chart of characters beside it"
+
+
+def test_without_a_chart_the_request_is_json() -> None:
+    with DiscordReceiver() as server:
+        notifier(server.url).send(make_delivery(make_alert(evidence=None)))
+    (payload,), (files,) = server.accepted, server.files
+    assert files == {}
+    assert "attachments" not in payload
+
+
+def test_a_message_without_its_picture_has_a_line_of_characters() -> None:
+    payload = render_discord(compose(make_delivery(), SETTINGS))
+    assert re.search("`[▁▂▃▄▅▆▇█]+` over time", payload["embeds"][0]["description"])
+
+
+@settings(deadline=None)
+@given(symbol=hostile_text)
+def test_no_symbol_breaks_a_picture(symbol: str) -> None:
+    files = {"files[0]": Part(b"\x89PNG\r\n\x1a\n", "chart.png", {"content-type": "image/png"})}
+    payload = render_discord(compose(make_delivery(make_alert(symbol)), SETTINGS), picture=True)
+    assert discord_problems(json.loads(json.dumps(payload)), files) == []
 
 
 def test_an_end_looks_different_from_a_beginning() -> None:
@@ -92,3 +129,24 @@ def test_the_receiver_itself_refuses_what_discord_refuses() -> None:
         {"embeds": [{"fields": [], "description": "[x](http://evil.example)"}]},
     ):
         assert discord_problems({**good, **change})
+
+
+def test_the_receiver_itself_refuses_files_that_discord_refuses_or_shows_elsewhere() -> None:
+    good = render_discord(compose(make_delivery(), SETTINGS), picture=True)
+    picture = Part(b"\x89PNG\r\n\x1a\n", "chart.png", {"content-type": "image/png"})
+    assert discord_problems(good, {"files[0]": picture}) == []
+    (embed,), (attachment,) = good["embeds"], good["attachments"]
+    elsewhere = {"embeds": [{**embed, "image": {"url": "https://example.com/chart.png"}}]}
+    without = {"embeds": [{name: value for name, value in embed.items() if name != "image"}]}
+    wordy = {"attachments": [{**attachment, "description": "x" * 1025}]}
+    changes: list[dict[str, Any]] = [elsewhere, without, wordy, {"attachments": []}]
+    for change in changes:
+        assert discord_problems({**good, **change}, {"files[0]": picture})
+    for name, file in (
+        ("file", picture),
+        ("files[1]", picture),
+        ("files[0]", dataclasses.replace(picture, filename="other.png")),
+        ("files[0]", dataclasses.replace(picture, content=b"<svg>")),
+    ):
+        assert discord_problems(good, {name: file})
+    assert discord_problems(good)

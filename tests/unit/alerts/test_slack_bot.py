@@ -44,7 +44,7 @@ def sender(workspace: SlackServer) -> SlackBotNotifier:
 
 
 def bot(slack: SlackServer, **changes: object) -> SlackBotNotifier:
-    return SlackBotNotifier(slack.settings(**changes), ALERTS, ManualClock(START))
+    return SlackBotNotifier(slack.settings(**{"chart": False, **changes}), ALERTS, ManualClock(START))
 
 
 def tell(sender: SlackBotNotifier, reason: NotificationReason, thread: str | None, alert: Alert = ALERT) -> str | None:
