@@ -10,7 +10,7 @@ alerts and the last tick: the rest is rebuilt from the stored mentions.
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -99,8 +99,7 @@ class Monitor:
         """A heap of the agenda's keys."""
         self._open: dict[tuple[str, str], Alert] = {}
         """The alerts that are not over, by rule and symbol."""
-        for alert in sorted(alerts, key=lambda a: a.started_at):
-            self.put(alert)
+        self.take_over(alerts)
 
     @property
     def as_of(self) -> datetime | None:
@@ -150,6 +149,41 @@ class Monitor:
         if not self._ticks or self._ticks[0] > last:
             self._tick = max(self._tick, last)
         return Advance(tuple(alerts.values()), tuple(notices))
+
+    def follow(self, as_of: datetime, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Move on to `as_of`, not before where it is, because another monitor has looked up to there; judge nothing.
+
+        The detectors of those who were spoken of move too, until `is_over`: that costs the time now that looks would
+        take later, and changes nothing of what they say. Before `advance`, `take_over` must say what the other knew.
+        """
+        tick = self._tick = bin_of(as_of)
+        self._sweep(tick)
+        names: set[str] = set()
+        while self._ticks and self._ticks[0] <= tick:
+            names |= self._agenda.pop(heapq.heappop(self._ticks))
+        known = {name: self._watched[name] for name in names & self._watched.keys()}
+        for name in self._agenda.get(tick + 1, set()) & self._watched.keys():
+            if not self._watched[name].is_running:
+                known[name] = self._watched[name]
+        for name, watched in known.items():
+            if is_over():
+                break
+            watched.find(self._first(name, tick), tick)
+
+    def take_over(self, alerts: Iterable[Alert]) -> None:
+        """Look after these alerts from `as_of` on; which are needed says the class.
+
+        Of whoever was spoken of lately it is not known whether all of it was known to the monitor that looked before.
+        They are looked at on the next tick. Of the others that changes nothing: their windows are empty.
+        """
+        for alert in sorted(alerts, key=lambda a: a.started_at):
+            self.put(alert)
+        if self._tick is None:
+            return
+        today = self._tick // BINS_A_DAY
+        for name, watched in self._watched.items():
+            if watched.talk.spoke(today - 1, today):
+                self._plan(name, 0)
 
     def open_alerts(self) -> tuple[Alert, ...]:
         """All that are pending, firing or acknowledged, in order of their start."""

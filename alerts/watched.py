@@ -89,6 +89,11 @@ class Watched:
         """The last bin in which something counted, and what was found at its end; None where there was none."""
         return self._latest
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the detectors need not be started again at the next look."""
+        return self._detectors is not None
+
     def add(self, said: Said, bin: int) -> bool:
         """Take a mention in that lies in this bin; whether it is the first that is known of its day."""
         if bin >= self._until:

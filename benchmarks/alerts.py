@@ -12,7 +12,8 @@ bare detectors on the same counts, then of the monitor around them. The worst st
 worker needs. Memory is what the process has grown by, in a process of its own.
 
 The second form is the alert worker, `alerts.watch.run_watch`, on a real Postgres, which is started here and filled: of
-each poll, its time on this process's core and on the wall. What writes the posts is left out.
+each poll, its time on this process's core and on the wall. What writes the posts is left out. At the end another worker
+takes over, five minutes of event time later: one that was waiting and knew the rest, and then one that has just begun.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -32,9 +34,11 @@ from pathlib import Path
 
 from alerts.bins import bin_of
 from alerts.detector import Detector
+from alerts.evaluator import Policy
 from alerts.monitor import Monitor
 from alerts.rules import default_rules
-from alerts.watch import WatchReport, run_watch
+from alerts.standby import Standby
+from alerts.watch import WatchReport, open_evaluation, run_watch
 from bearometer.clock import SystemClock
 from bearometer.embedded import Servers
 from bearometer.mention import Mention, Scored, SeenMention, Sentiment
@@ -43,6 +47,7 @@ from bearometer.progress import Progress
 from bearometer.settings import AlertSettings, PostgresSettings
 from storage.alerts import AlertStore
 from storage.database import connect
+from storage.lease import take_lease
 from storage.migrate import migrate
 from storage.posts import PostStore
 
@@ -172,39 +177,71 @@ class Polled:
     wall_seconds: float
 
 
-def run_worker(market: Market, days: float, steps: int) -> list[Polled]:
-    """The polls of a worker that starts on so many days of history and then goes on step by step; the start first.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a worker took for its polls, and others to take over from it."""
 
-    The last one is that of a worker that takes over from there, and finds nothing new.
-    """
+    start: Polled
+    polls: list[Polled]
+    first_look: Polled
+    """Of the one that waits."""
+    warm: Polled
+    cold: Polled
+
+
+def run_worker(market: Market, days: float, steps: int) -> Run:
+    """A worker that starts on so many days of history and then goes on step by step; then two that take over."""
     known = round(days * STEPS_A_DAY)
-    coming = market.steps(known + steps)
+    coming = market.steps(known + steps + 2)
     with tempfile.TemporaryDirectory(prefix="bearometer-bench-") as folder, Servers(Path(folder)) as servers:
         engine = connect(PostgresSettings(url=servers.postgres.url()))
         migrate(engine)
-        posts = PostStore(engine)
+        posts, store = PostStore(engine), AlertStore(engine)
         for step in range(known):
             _save(posts, next(coming), step)
         stop = threading.Event()
         polls: list[Polled] = []
-        clocks = [time.process_time(), time.perf_counter()]
+        stopwatch = _Stopwatch()
 
         def note(report: WatchReport) -> None:
-            used, passed = time.process_time() - clocks[0], time.perf_counter() - clocks[1]
             if report.mentions:
-                polls.append(Polled(report.mentions, used, passed))
+                polls.append(stopwatch.polled(report.mentions))
                 if len(polls) > steps:
                     stop.set()
                 else:
                     _save(posts, next(coming), known + len(polls) - 1)
-            clocks[:] = time.process_time(), time.perf_counter()
+            stopwatch.start()
 
         settings = AlertSettings(poll_seconds=0.001, explain_seconds=0)
-        for _ in ("the first", "the one that takes over"):
-            run_watch(AlertStore(engine), settings, (), SystemClock(), stop, note)
-            stop.clear()
+        run_watch(store, settings, (), SystemClock(), stop, note)
+        policy = Policy(settings, default_rules(settings), ())
+        taken: list[Polled] = []
+        for has_waited in (True, False):
+            with closing(store.open_session()) as session:
+                standby = Standby(session, policy)
+                stopwatch.start()
+                if has_waited:
+                    standby.look(threading.Event())
+                looked = stopwatch.polled(standby.known)
+                _save(posts, next(coming), known + steps + len(taken) // 2)
+                stopwatch.start()
+                lease = take_lease(session)
+                assert lease is not None
+                evaluator = open_evaluation(lease, standby, policy, SystemClock(), threading.Event())
+                taken += [looked, stopwatch.polled(evaluator.poll(threading.Event()).mentions)]
         engine.dispose()
-    return polls
+    return Run(polls[0], polls[1:], taken[0], taken[1], taken[3])
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self._clocks = time.process_time(), time.perf_counter()
+
+    def polled(self, mentions: int) -> Polled:
+        return Polled(mentions, time.process_time() - self._clocks[0], time.perf_counter() - self._clocks[1])
 
 
 def _save(store: PostStore, mentions: list[SeenMention], step: int) -> None:
@@ -233,7 +270,8 @@ def _scored(mention: SeenMention, now: datetime) -> Scored:
 def print_worker(symbols: int, days: float, posts_a_day: float, late: float, steps: int) -> None:
     """How long a start and a poll take, and how much faster than time the worker is."""
     print(f"{symbols:,} symbols, {posts_a_day:g} posts a day each, {late:.0%} of them late; Postgres", flush=True)
-    start, *polls, restart = run_worker(Market(symbols, posts_a_day, late), days, steps)
+    run = run_worker(Market(symbols, posts_a_day, late), days, steps)
+    start, polls = run.start, run.polls
     used, passed = [each.seconds for each in polls], [each.wall_seconds for each in polls]
     print(
         f"start on {days:g} days, {start.mentions:,} posts: {start.seconds:.1f} s of a core, {start.wall_seconds:.1f} s"
@@ -243,7 +281,12 @@ def print_worker(symbols: int, days: float, posts_a_day: float, late: float, ste
         f" posts each: of a core {statistics.median(used):.2f} s, the longest {max(used):.2f} s; on the wall"
         f" {statistics.median(passed):.2f} s, the longest {max(passed):.2f} s"
     )
-    print(f"take-over: {restart.mentions:,} posts, {restart.seconds:.1f} s of a core, {restart.wall_seconds:.1f} s")
+    for name, each in (
+        ("first look of one that waits", run.first_look),
+        ("its take-over", run.warm),
+        ("take-over by one that has just begun", run.cold),
+    ):
+        print(f"{name}: {each.mentions:,} posts, {each.seconds:.2f} s of a core, {each.wall_seconds:.2f} s")
     minutes = STEP_MINUTES * len(polls)
     print(
         f"{minutes / sum(used):.1f} minutes of event time a second of a core, {minutes / sum(passed):.1f} on the wall;"

@@ -11,7 +11,8 @@ from storage.alert_rows import alert_of
 from storage.claims import ClaimedDelivery, ClaimedDigest, claim, claim_collected
 from storage.deliveries import FailedDelivery, SentMessage, failed_deliveries, messages_of, resend
 from storage.failures import translated_errors
-from storage.lease import EVALUATOR_LOCK, EvaluatorLease
+from storage.lease import EvaluatorLease, take_lease
+from storage.session import EvaluatorSession
 from storage.silences import (
     Action,
     ActionKind,
@@ -34,26 +35,19 @@ class AlertStore:
         self._engine = engine
 
     def acquire_lease(self) -> EvaluatorLease | None:
-        """The right to evaluate, which one process has at a time; None while another has it. Does not wait.
-
-        A process that dies frees it at once, a machine that vanishes within about ten seconds (storage/lease.py).
-        """
-        with translated_errors(self._engine):
-            connection = self._engine.connect()
-            try:
-                # Never back to the pool: the lock belongs to this session and must end with the lease.
-                connection.detach()
-                taken = connection.execute(select(func.pg_try_advisory_lock(EVALUATOR_LOCK))).scalar_one()
-                connection.commit()
-            except BaseException:
-                connection.close()
-                raise
-        if not taken:
-            connection.close()
-            return None
-        lease = EvaluatorLease(connection, self._engine)
-        lease.watch_connection()
+        """The right to evaluate, in a session of its own; None while another has it (storage/lease.py)."""
+        session = self.open_session()
+        lease = None
+        try:
+            lease = take_lease(session)
+        finally:
+            if lease is None:
+                session.close()
         return lease
+
+    def open_session(self) -> EvaluatorSession:
+        """A session to wait for the right to evaluate on, and to read what is stored; to be closed."""
+        return EvaluatorSession(self._engine)
 
     @contextmanager
     def claim_delivery(

@@ -15,9 +15,9 @@ from bearometer.clock import Clock
 from bearometer.errors import Transient
 from storage.failures import translated_errors
 from storage.forget_windows import ForgettingWindowStore
-from storage.lease import EVALUATOR_LOCK
 from storage.post_statements import NO_TIMEOUT
 from storage.posts import PostStore
+from storage.session import EVALUATOR_LOCK
 from storage.tables import alerts, deliveries
 
 __all__ = ["Forgotten", "Whom", "forget", "known_sources", "preview"]
@@ -103,7 +103,7 @@ def forget(
 
 
 def _stop_evaluation(connection: Connection) -> None:
-    """End the session that evaluates, and have nobody evaluate before the end of this transaction."""
+    """End all sessions that know mentions, to evaluate or to take over; none begins before this transaction ends."""
     for _ in range(STOP_TRIES):
         if connection.execute(TRY_EVALUATOR_LOCK, {"key": EVALUATOR_LOCK}).scalar_one():
             return

@@ -1,30 +1,27 @@
 """The right of one process at a time to evaluate, and all that the evaluator reads and writes under it."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, exists, or_, select, text
+from sqlalchemy import Connection, exists, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
 from bearometer.alert import Alert, AlertState, Delivery, Silence
-from bearometer.errors import Unavailable
 from bearometer.mention import SeenMention
 from storage import tables
 from storage.alert_rows import alert_of, alert_row
 from storage.deliveries import queue, sent_since, told_to
 from storage.evidence import Said, find_said
-from storage.failures import translated_errors
-from storage.polls import Poll, read_poll, read_snapshot
+from storage.polls import Poll
+from storage.session import EvaluatorSession
 from storage.silences import Action, mark_applied, silences_ahead, waiting_actions
 from storage.supply import SourceState, read_sources
 
-__all__ = ["EVALUATOR_LOCK", "Action", "EvaluatorLease", "Poll"]
-
-EVALUATOR_LOCK = 0x0BEA2004
+__all__ = ["Action", "EvaluatorLease", "Poll", "take_lease"]
 
 # The server ends the session of a machine that has vanished, and frees the lock: 9 s after its link was cut when this
 # was measured, with a statement running or not; after 11 s at the latest. Stricter than the other connections, since
@@ -40,16 +37,14 @@ NOTICE_LOSS_IN_STATEMENTS = text("SET client_connection_check_interval = '2s'")
 
 
 class EvaluatorLease:
-    """Held until `release`, or until its connection ends: then every call raises Unavailable, and nothing is written.
+    """Held until `release`, or until its session ends: then every call raises Unavailable, and nothing is written.
 
-    Everything goes over the one connection that holds the lock. Not to be shared between threads.
+    Everything goes over the one session that holds the lock, and goes on where that has read so far. Not to be shared
+    between threads.
     """
 
-    def __init__(self, connection: Connection, engine: Engine) -> None:
-        self._connection = connection
-        self._engine = engine
-        self._seen: str | None = None
-        self._lost = False
+    def __init__(self, session: EvaluatorSession) -> None:
+        self._session = session
 
     def watch_connection(self) -> None:
         """Have the server free the lease within about ten seconds when this machine vanishes."""
@@ -61,9 +56,7 @@ class EvaluatorLease:
 
     def as_of(self) -> datetime | None:
         """Event time up to which the evaluation was committed; None before the first."""
-        with self.transaction() as connection:
-            moment = connection.execute(select(tables.evaluator.c.as_of)).scalar_one_or_none()
-        return None if moment is None else moment.astimezone(UTC)
+        return self._session.as_of()
 
     def recent_alerts(self, ended_since: datetime) -> list[Alert]:
         """All alerts that are not over, and those resolved at `ended_since` or later; the oldest first."""
@@ -85,24 +78,8 @@ class EvaluatorLease:
         *,
         whole_posts: bool = False,
     ) -> Poll:
-        """The watermark; `take` gets the mentions committed since the poll before, of the same snapshot.
-
-        The first poll gives every mention with published_at >= `since`; each later one those committed since, late
-        ones (before `since`) too: over the life of the lease each mention exactly once, in no order. When it raises,
-        `take` may have had some of them: the lease is over then, or of no more use. `whole_posts` adds each post once
-        for MARKET and once for its topic's key; spam, and what no model was asked about, is left out. Ask for the same
-        at each poll: what one did not ask for, no later one brings.
-
-        The watermark is never ahead of the mentions: both are of the same snapshot, and a post and the progress past
-        it are of the same transaction. It is the least `newest_at` of the partitions, without those whose progress
-        was noted more than `idle_after_seconds` before the latest; None when there is none, or while one of them has
-        not seen any time.
-        """
-        with self.transaction(snapshot=True) as connection:
-            snapshot = read_snapshot(connection)
-            poll = read_poll(connection, self._seen, since, idle_after_seconds, take, whole_posts=whole_posts)
-        self._seen = snapshot
-        return poll
+        """The watermark, and to `take` what is new: see the session, which may have polled before it had the lease."""
+        return self._session.poll(since, idle_after_seconds, take, whole_posts=whole_posts)
 
     def evidence(self, key: str, start: datetime, end: datetime, *, every_label: bool = False) -> Said:
         """What was said of `start` <= published_at < `end`; as `storage.evidence.find_said` says."""
@@ -169,28 +146,23 @@ class EvaluatorLease:
 
     def release(self) -> None:
         """Let another have it. May be called again, and after the connection was lost."""
-        self._lost = True
-        self._connection.close()
+        self._session.close()
 
-    @contextmanager
-    def transaction(self, snapshot: bool = False) -> Iterator[Connection]:
-        """The lease's connection in a transaction, for the queries of this folder; committed at the end of the block.
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """The session's connection in a transaction, for the queries of this folder; committed at the block's end."""
+        return self._session.transaction()
 
-        With `snapshot` all its queries see the same moment, and it writes nothing.
-        """
-        # A connection that was lost must never be made anew: the new session would not hold the lock.
-        if self._lost or self._connection.invalidated:
-            message = "the evaluator's lease is over: its connection to Postgres was lost or released"
-            raise Unavailable(message)
-        try:
-            with translated_errors(self._engine), self._connection.begin():
-                if snapshot:
-                    self._connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-                yield self._connection
-        except Unavailable:
-            self._lost = True
-            self._connection.invalidate()
-            raise
+
+def take_lease(session: EvaluatorSession) -> EvaluatorLease | None:
+    """The right to evaluate, which one session has at a time; None while another has it. Does not wait.
+
+    A process that dies frees it at once, a machine that vanishes within about ten seconds.
+    """
+    if not session.try_lease():
+        return None
+    lease = EvaluatorLease(session)
+    lease.watch_connection()
+    return lease
 
 
 def _with_telling(alert: Alert, told_by_older: bool) -> Alert:

@@ -1,5 +1,7 @@
 """Kill the alert worker, at any moment, 50 times over five spikes: the story that people are told stays the same.
 
+It does so too where a second worker waits, and goes on.
+
 The worker is `alerts.worker.run_alerts` in a process of its own, as `bearometer alerts` runs it, forked from a server
 that has imported everything: a start takes a fraction of a second.
 """
@@ -7,6 +9,7 @@ that has imported everything: a start takes a fraction of a second.
 import multiprocessing
 import os
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -29,7 +32,7 @@ from bearometer.mention import Scored
 from bearometer.settings import AlertSettings, PostgresSettings, Settings, WebhookSettings
 from bearometer.stopping import stop_on_signals
 from storage.alerts import AlertStore
-from storage.lease import EVALUATOR_LOCK
+from storage.session import EVALUATOR_LOCK, LEASE_LOCK
 from tests.conditions import wait_until
 from tests.integration.test_watch import alerts_of, save
 from tests.receivers import Answer, Request
@@ -158,8 +161,13 @@ class Worker:
 
 
 def evaluates(engine: Engine) -> bool:
+    return held(engine, LEASE_LOCK) == 1
+
+
+def held(engine: Engine, lock: int) -> int:
+    """By how many sessions."""
     with engine.connect() as connection:
-        return bool(connection.execute(HELD, {"lock": EVALUATOR_LOCK}).scalar_one())
+        return int(connection.execute(HELD, {"lock": lock}).scalar_one())
 
 
 def deliveries_of(engine: Engine) -> dict[str, str]:
@@ -238,3 +246,34 @@ def test_an_alert_worker_that_is_killed_fifty_times_tells_the_same_story(
     }
     assert len(taken) > len(deliveries), "no worker died over a message"
     print(f"{KILLS} kills, {len(deliveries)} messages, {len(taken) - len(deliveries)} of them once more")
+
+
+@pytest.mark.timeout(600)
+def test_a_worker_that_waits_goes_on_when_the_one_that_evaluates_is_killed(
+    engine: Engine, worker_settings: Settings, receiver: SlowReceiver, tmp_path: Path
+) -> None:
+    chance, posts = random.Random(11), story()
+    log = tmp_path / "alerts.log"
+    before = START - MINUTE
+    evaluating = Worker(worker_settings, log)
+    for reached in moments_of_death(chance)[::4]:
+        wait_until(lambda: evaluates(engine), 60, "a worker evaluates")
+        waiting = Worker(worker_settings, log)
+        wait_until(lambda: held(engine, EVALUATOR_LOCK) == 2, 60, "the other one waits")
+        save(engine, [s for s in posts if before < s.post.published_at <= reached], reached)
+        before = reached
+        time.sleep(chance.uniform(0, LONGEST_SECONDS))
+        evaluating.kill()
+        evaluating = waiting
+    save(engine, [s for s in posts if s.post.published_at > before], END)
+    wait_until(lambda: is_all_told(engine), 60, "all that there is to tell is told")
+    evaluating.kill()
+    alerts, deliveries = spikes_of(engine), list(deliveries_of(engine))
+    taken = {identity for _, identity in receiver.taken}
+    warm = re.findall(r" ([1-9][0-9]*) mentions are known already", log.read_text())
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE evaluator, alerts, deliveries CASCADE"))
+    assert tell_all(engine, worker_settings, log) == (alerts, deliveries), "undisturbed it is the same"
+    assert [alert.symbol for alert in alerts] == list(SYMBOLS)
+    assert taken == set(map(message_id, deliveries)), "every message has arrived"
+    assert len(warm) > 5, "most had read what was stored when their turn came"
