@@ -3,6 +3,7 @@
 Posts are escaped, so that Markdown, links and names in them are only text; and nobody may be mentioned at all.
 """
 
+import logging
 import re
 from typing import Any
 
@@ -30,6 +31,8 @@ MAX_EMBED_CHARS = 6000
 MAX_ALT_CHARS = 1024
 
 PICTURE = "chart.png"
+PICTURE_REFUSED = frozenset({400, 413})
+"""The message may be refused for its picture: then it is sent without."""
 SHORT_VALUE_CHARS = 40
 """Fields up to this stand side by side."""
 RED, GREEN = 0xC0392B, 0x2E7D32
@@ -38,8 +41,11 @@ RED, GREEN = 0xC0392B, 0x2E7D32
 _MARKUP = re.compile(r"([\\*_~`|>#+\-\[\]()<:@/]|(?<=\d)\.)")
 
 
+log = logging.getLogger(__name__)
+
+
 class DiscordNotifier:
-    """Posts alerts to one webhook; at most one request per call of `send`."""
+    """Posts alerts to one webhook; one request per call of `send`, and a second one where a picture is refused."""
 
     name = "discord"
 
@@ -53,7 +59,11 @@ class DiscordNotifier:
 
     def send(self, delivery: Delivery) -> str | None:
         """Post the message; returning means that Discord has stored it. Gives its id. Raises as `Poster` says."""
-        answer = self._post(compose(delivery, self._alerts))
+        message = compose(delivery, self._alerts)
+        chart = _draw(message)
+        answer = self._post(message, chart)
+        if chart is not None and answer.status in PICTURE_REFUSED:
+            answer = self._post(message, None)
         fields = answer.fields()
         if answer.status == 204:
             return None
@@ -62,13 +72,21 @@ class DiscordNotifier:
             raise self._poster.refusal(answer, said if isinstance(said, str) else None)
         return str(fields["id"])[:100]
 
-    def _post(self, message: Message) -> Answer:
-        chart = render_chart(message.symbol, message.chart, message.highlight)
+    def _post(self, message: Message, chart: bytes | None) -> Answer:
         body = encode(render_discord(message, picture=chart is not None))
         if chart is None:
             return self._poster.post(body)
         form, content_type = multipart({"payload_json": body.decode()}, {"files[0]": (PICTURE, chart, "image/png")})
         return self._poster.post(form, {"Content-Type": content_type})
+
+
+def _draw(message: Message) -> bytes | None:
+    """The chart; None without one, and when it cannot be drawn, which must not cost the alert."""
+    try:
+        return render_chart(message.symbol, message.chart, message.highlight)
+    except Exception:
+        log.exception("a chart cannot be drawn: Discord gets the alert without it")
+        return None
 
 
 def render_discord(message: Message, *, picture: bool = False) -> dict[str, Any]:

@@ -9,8 +9,8 @@ a sliding sum whatever makes it spread, so the negative binomial's P is put in a
 than a lower one, and u · phi(u) is greatest at u = 1, so k - mean counts as at least one standard deviation.
 
 A window is looked at only once a bin, though, so there are at most J · P(X >= k) bursts in a window of J bins; past the
-mean, P(X >= k) <= P(X = k) / (1 - ratio) with the ratio of P(X = k+1) to P(X = k), which falls with k. The smaller of
-the two is taken.
+mean, P(X >= k) <= P(X = k) / (1 - ratio) with the largest ratio of P(X = j+1) to P(X = j) from k on: the one at k, or
+where the spread is above 1 the limit. The smaller of the two is taken.
 """
 
 from math import lgamma, log, sqrt
@@ -34,7 +34,7 @@ def count_crossings(seen: float, mean: float, spread: float, bins: int) -> float
     logarithm = (
         lgamma(seen + shape) - lgamma(shape) - lgamma(seen + 1) + seen * log(mean / total) + shape * log(shape / total)
     )
-    ratio = min(1 - CLOSEST, (seen + shape) / (seen + 1) * mean / total)
+    ratio = min(1 - CLOSEST, max(1.0, (seen + shape) / (seen + 1)) * mean / total)
     above = min(seen, max(seen - mean, sqrt(mean * (1 + spread * mean))))
     return logarithm + log(min(above, bins / (1 - ratio)) * BINS_A_WEEK / bins)
 
@@ -46,7 +46,8 @@ def share_crossings(
 
     The negative ones are Beta-binomial, the Beta having the mean `share` and the variance spread · share · (1 - share).
     Each post brings one look, and a look reaches as much by chance with probability P(X >= negative) at the most: where
-    few `posts_a_week` come, that is less than what windows full of posts all week would bring.
+    few `posts_a_week` come, that is less than what windows full of posts all week would bring. Who is hardly spoken of
+    may be of a sudden, so there are taken to be as many looks a week as there are other posts in the window.
     """
     strength = 1 / spread - 1
     a, b = share * strength, (1 - share) * strength
@@ -64,7 +65,8 @@ def share_crossings(
     )
     ratio = 0.0 if rest <= 0 else rest * (negative + a) / ((negative + 1) * (rest - 1 + b))
     ratio = min(1 - CLOSEST, ratio)
-    return logarithm + log(min(min(negative, bins / (1 - ratio)) * BINS_A_WEEK / bins, posts_a_week / (1 - ratio)))
+    looks = max(posts_a_week, posts - 1)
+    return logarithm + log(min(min(negative, bins / (1 - ratio)) * BINS_A_WEEK / bins, looks / (1 - ratio)))
 
 
 def count_high(mean: float, spread: float) -> float:

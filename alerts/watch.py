@@ -50,8 +50,10 @@ def run_watch(
 
     def note(report: WatchReport | None) -> None:
         nonlocal failures
+        if report is None:  # waiting went well, which says nothing of evaluating
+            return
         failures = 0
-        if report is not None and on_poll is not None:
+        if on_poll is not None:
             on_poll(report)
 
     while not stop.is_set():

@@ -96,7 +96,7 @@ class EvaluatorSession:
         """
         # A connection that was lost must never be made anew: the new session would not hold the locks.
         if self._lost or self._connection.invalidated:
-            message = "the evaluator's lease is over: its connection to Postgres was lost or released"
+            message = "the session is over: its connection to Postgres was lost or released"
             raise Unavailable(message)
         try:
             with translated_errors(self._engine), self._connection.begin():

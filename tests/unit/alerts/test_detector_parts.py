@@ -58,6 +58,17 @@ def test_where_few_posts_come_a_share_is_not_looked_at_more_often_than_they_do()
     assert share_crossings(1, 1, 0.2, 1e-7, 288, a_week) == pytest.approx(math.log(a_week * 0.2), abs=1e-4)
 
 
+def test_where_many_come_of_a_sudden_a_share_is_looked_at_as_often_as_there_are_others_in_the_window() -> None:
+    seldom, often = (share_crossings(8, 30, 0.1, 0.01, 12, a_week) for a_week in (0.1, 29.0))
+    assert seldom == often < share_crossings(8, 30, 0.1, 0.01, 12, 1e6)
+
+
+def test_a_spread_above_1_has_a_bound_too() -> None:
+    distribution = negative_binomial(50.0, 5.5)
+    a_week = BINS_A_WEEK * distribution.sf(55)
+    assert count_crossings(56, 50.0, 5.5, 1) >= min(math.log(a_week), math.log(BINS_A_WEEK * 56 * distribution.pmf(56)))
+
+
 @pytest.mark.parametrize("sigmas", [1.0, 2.0, 3.0, 4.0])
 def test_bursts_of_many_posts_are_those_of_a_sliding_sum(sigmas: float) -> None:
     mean = 1e6

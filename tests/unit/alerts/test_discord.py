@@ -48,6 +48,27 @@ def test_the_chart_is_the_embeds_picture_and_comes_in_the_same_request() -> None
     assert not re.search("[▁▂▃▄▅▆▇█]", json.dumps(payload, ensure_ascii=False)), "no chart of characters beside it"
 
 
+def test_a_chart_that_cannot_be_drawn_costs_no_alert(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr("alerts.discord.render_chart", broken)
+    with DiscordReceiver() as server:
+        assert notifier(server.url).send(make_delivery()) is not None
+    assert server.files == [{}]
+    assert "Discord gets the alert without it" in caplog.text
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_message_that_is_refused_for_its_picture_is_sent_without(status: int) -> None:
+    with DiscordReceiver() as server:
+        server.answers.append(Answer(status, "{}"))
+        assert notifier(server.url).send(make_delivery()) is not None
+    assert (server.requests, server.files) == (2, [{}])
+
+
 def test_without_a_chart_the_request_is_json() -> None:
     with DiscordReceiver() as server:
         notifier(server.url).send(make_delivery(make_alert(evidence=None)))
