@@ -12,7 +12,7 @@ from model.classifier import Judgement
 from model.folder import ModelFolder
 from model.groups import Prepared
 
-__all__ = ["Outputs", "judge", "softmax"]
+__all__ = ["Outputs", "judge"]
 
 Floats = npt.NDArray[np.floating]
 
@@ -29,15 +29,6 @@ class Outputs:
     """[B, number of topics]; None from a model that knows none."""
 
 
-def softmax(logits: Floats, temperature: float = 1.0) -> npt.NDArray[np.float64]:
-    """Probabilities along the last axis; rows that are not finite come out as NaN."""
-    logits = logits.astype(np.float64) / temperature
-    finite = np.isfinite(logits).all(axis=-1, keepdims=True)
-    exponents = np.exp(np.where(finite, logits - np.max(np.where(finite, logits, 0), axis=-1, keepdims=True), np.nan))
-    result: npt.NDArray[np.float64] = exponents / exponents.sum(axis=-1, keepdims=True)
-    return result
-
-
 def judge(prepared: Prepared, outputs: Sequence[Outputs], folder: ModelFolder) -> list[Judgement | None]:
     """One judgement per passage, from the outputs of each group; None where one of its numbers is not finite.
 
@@ -49,11 +40,11 @@ def judge(prepared: Prepared, outputs: Sequence[Outputs], folder: ModelFolder) -
     topics = np.full((len(prepared.passages), len(folder.topics)), np.nan)
     named: list[list[npt.NDArray[np.float64]]] = [[] for _ in prepared.passages]
     for group, output in zip(prepared.groups, outputs, strict=True):
-        texts[group.places] = softmax(output.text[:, order], folder.temperatures["text"])
+        texts[group.places] = folder.scalings["text"].probabilities(output.text[:, order])
         if output.topics is not None:
-            topics[group.places] = softmax(output.topics, folder.temperatures["topic"])
+            topics[group.places] = folder.scalings["topic"].probabilities(output.topics)
         if output.mentions is not None:
-            rows = softmax(output.mentions[..., order], folder.temperatures["mention"])
+            rows = folder.scalings["mention"].probabilities(output.mentions[..., order])
             for place, several in zip(group.places, rows, strict=True):
                 named[place].extend(several)
     has_mentions = any(output.mentions is not None for output in outputs)

@@ -1,9 +1,9 @@
-"""Whether a model's probabilities are what they say: expected calibration error, and temperatures that mend it."""
+"""Whether a model's probabilities are what they say: expected calibration error, and scalings that mend it."""
 
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bearometer.topics import TOPICS
 from model.classifier import Judgement
 from model.dataset import Example
 from model.folder import CARD_FILE
+from model.scaling import Scaling
 
 __all__ = [
     "BINS",
@@ -24,9 +25,9 @@ __all__ = [
     "calibrate_folder",
     "ece",
     "fit_heads",
+    "fit_scaling",
     "fit_temperature",
     "reliability",
-    "softened",
 ]
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -36,7 +37,13 @@ BINS = 15
 COLDEST, HOTTEST = 0.05, 20.0
 """A temperature stays between these: on rows that are all right, colder is better without an end."""
 MIN_ROWS = 30
-"""With fewer labelled rows a head keeps the temperature that it has."""
+"""With fewer labelled rows a head keeps the scaling that it has."""
+EXPONENTS = tuple(1.05**step for step in range(-20, 29))
+"""From 0.38 to 3.9."""
+MUCH_LIKELIER = 6.63
+"""Twice the gain in log-likelihood that an exponent must bring: the chi-squared test's at 1%, one degree of freedom."""
+LEAST, MOST = 0.001, 1000.0
+"""Of both numbers of a scaling, after many calibrations."""
 TINY = 1e-30
 
 
@@ -58,6 +65,8 @@ class HeadCalibration:
 
     temperature: float
     """What the logits are divided by from now on."""
+    exponent: float
+    """See `model.scaling`."""
     rows: int
     ece_before: float
     ece_after: float
@@ -124,31 +133,50 @@ def fit_temperature(logits: Floats, labels: Sequence[int]) -> float:
     return 2 / (low + high)
 
 
-def softened(probabilities: Floats, temperature: float) -> npt.NDArray[np.float64]:
-    """What probabilities [N, K] become when their logits are divided by a temperature."""
-    logits = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), TINY)) / temperature
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: npt.NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+def fit_scaling(probabilities: Floats, labels: Sequence[int]) -> Scaling:
+    """The scaling of the logarithms of probabilities [N, K] that makes the labels the likeliest.
+
+    The exponent is 1 unless another makes them much likelier, and the calibration error no larger. Raises what
+    `fit_temperature` does.
+    """
+    logs = _logs(probabilities)
+    gaps = logs.max(axis=1, keepdims=True) - logs
+    fitted = [Scaling(fit_temperature(-(gaps**exponent), labels), exponent) for exponent in (1.0, *EXPONENTS)]
+    plain, best = fitted[0], max(fitted, key=lambda scaling: _likelihood(scaling, logs, labels))
+    gain = _likelihood(best, logs, labels) - _likelihood(plain, logs, labels)
+    errors = [ece(scaling.probabilities(logs), labels) for scaling in (best, plain)]
+    return best if 2 * gain >= MUCH_LIKELIER and errors[0] <= errors[1] else plain
+
+
+def _likelihood(scaling: Scaling, logs: npt.NDArray[np.float64], labels: Sequence[int]) -> float:
+    """Logarithm of the probability of all labels."""
+    stated = scaling.probabilities(logs)[np.arange(len(logs)), np.asarray(labels)]
+    return float(np.log(np.maximum(stated, TINY)).sum())
+
+
+def _logs(probabilities: Floats) -> npt.NDArray[np.float64]:
+    result: npt.NDArray[np.float64] = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), TINY))
     return result
 
 
 def fit_heads(judgements: Sequence[Judgement | None], examples: Sequence[Example]) -> dict[str, HeadCalibration]:
     """Fit `text`, `mention` and `topic` on what a classifier said of labelled rows, asked for their mentions in order.
 
-    The temperatures are relative to those that made the judgements. A head without 30 labelled rows is left out;
-    a mention that its text does not name says nothing about the mentions' head.
+    The scalings are of the judgements' logarithms, so they come after those that made the judgements. A head without
+    30 labelled rows is left out; a mention that its text does not name says nothing about the mentions' head.
     """
     fitted: dict[str, HeadCalibration] = {}
     for head, pairs in _answers(judgements, examples).items():
         if len(pairs) < MIN_ROWS:
             continue
         probabilities, labels = np.asarray([row for row, _ in pairs]), [label for _, label in pairs]
-        temperature = fit_temperature(np.log(np.maximum(probabilities, TINY)), labels)
+        scaling = fit_scaling(probabilities, labels)
         fitted[head] = HeadCalibration(
-            temperature,
+            scaling.temperature,
+            scaling.exponent,
             len(pairs),
             ece_before=ece(probabilities, labels),
-            ece_after=ece(softened(probabilities, temperature), labels),
+            ece_after=ece(scaling.probabilities(_logs(probabilities)), labels),
         )
     return fitted
 
@@ -156,10 +184,10 @@ def fit_heads(judgements: Sequence[Judgement | None], examples: Sequence[Example
 def calibrate_folder(
     path: Path, judgements: Sequence[Judgement | None], examples: Sequence[Example]
 ) -> dict[str, HeadCalibration]:
-    """Fit a folder's heads on its own judgements of the development split, and write the temperatures into its card.
+    """Fit a folder's heads on its own judgements of the development split, and write the scalings into its card.
 
-    The judgements are made with the temperatures that the card has; what is fitted multiplies those, so that a second
-    call changes nothing. The card is replaced in one step. Gives the temperatures as they stand in the card. Raises
+    The judgements are made with the scalings that the card has; what is fitted comes after those, so that a second
+    call changes nothing. The card is replaced in one step. Gives the scalings as they stand in the card. Raises
     Misconfigured when the folder has no card or cannot be written to, Failed when no head has enough labelled rows.
     """
     card = _read_card(path / CARD_FILE)
@@ -167,18 +195,24 @@ def calibrate_folder(
     if not fitted:
         message = f"{path} cannot be calibrated: no head has {MIN_ROWS} labelled rows"
         raise Failed(message)
-    before = card.get("temperatures") or {}
-    result = {
-        head: HeadCalibration(
-            round(float(before.get(head, 1.0)) * part.temperature, 4), part.rows, part.ece_before, part.ece_after
-        )
-        for head, part in fitted.items()
-    }
-    card["temperatures"] = {**before, **{head: part.temperature for head, part in result.items()}}
+    temperatures, exponents = card.get("temperatures") or {}, card.get("exponents") or {}
+    result = {}
+    for head, part in fitted.items():
+        first = Scaling(float(temperatures.get(head, 1.0)), float(exponents.get(head, 1.0)))
+        both = Scaling(part.temperature, part.exponent).after(first)
+        temperature, exponent = (_rounded(number) for number in (both.temperature, both.exponent))
+        result[head] = replace(part, temperature=temperature, exponent=exponent)
+    card["temperatures"] = {**temperatures, **{head: part.temperature for head, part in result.items()}}
+    card["exponents"] = {**exponents, **{head: part.exponent for head, part in result.items()}}
     notes: Mapping[str, Any] = card.get("calibration") or {}
     card["calibration"] = {**notes, **{head: asdict(part) for head, part in result.items()}}
     _replace(path / CARD_FILE, orjson.dumps(card, option=orjson.OPT_INDENT_2))
     return result
+
+
+def _rounded(number: float) -> float:
+    """Six digits, and within what can be read again: rows that are all right would make it colder at each call."""
+    return float(f"{min(MOST, max(LEAST, number)):.6g}")
 
 
 def _answers(
@@ -209,7 +243,7 @@ def _read_card(path: Path) -> dict[str, Any]:
     try:
         card = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
-        message = f"temperatures are kept in {path}, which cannot be read: {error}"
+        message = f"scalings are kept in {path}, which cannot be read: {error}"
         raise Misconfigured(message) from None
     if not isinstance(card, dict):
         message = f"{path} must hold a JSON object"
@@ -225,5 +259,5 @@ def _replace(path: Path, content: bytes) -> None:
             written.chmod(path.stat().st_mode)
             os.replace(written, path)
     except OSError as error:
-        message = f"the temperatures cannot be written to {path}: {error.strerror}"
+        message = f"the scalings cannot be written to {path}: {error.strerror}"
         raise Misconfigured(message) from None

@@ -18,6 +18,7 @@ from model.classifier import Passage
 from model.explain import Explanation, Word, read_words
 from model.extras import import_extra, import_torch
 from model.folder import TOKENIZER_FILE, TORCH_FILE, ModelFolder
+from model.scaling import Scaling
 from model.tokenise import Tokeniser, span_weights
 from model.torch import load_network
 
@@ -29,6 +30,7 @@ __all__ = ["GradientExplainer"]
 STEPS = 50
 """captum's own default; the sum of the parts is checked in the tests."""
 STEPS_AT_ONCE = 16
+LEAST_GAP = 1e-12
 
 
 class GradientExplainer:
@@ -93,7 +95,12 @@ class GradientExplainer:
         else:
             asked, head = self._network(input_ids=ids, attention_mask=mask).logits, "text"
         ordered = asked[:, list(self._folder.label_order)]
-        probabilities: torch.Tensor = self._torch.softmax(ordered.double() / self._folder.temperatures[head], dim=-1)
+        return self._scaled(ordered.double(), self._folder.scalings[head])
+
+    def _scaled(self, logits: torch.Tensor, scaling: Scaling) -> torch.Tensor:
+        """As `Scaling.probabilities`, with gradients: that of a root is infinite at a gap of 0, which none has here."""
+        gaps = (logits.amax(dim=-1, keepdim=True) - logits).clamp_min(LEAST_GAP)
+        probabilities: torch.Tensor = self._torch.softmax(-(gaps**scaling.exponent) / scaling.temperature, dim=-1)
         return probabilities
 
     def _probability(self, ids: torch.Tensor, spans: torch.Tensor, found: bool, label: int) -> torch.Tensor:

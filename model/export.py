@@ -83,7 +83,7 @@ def write_export(source: Path, folder: Path, output: Path, with_fp32: bool = Tru
     exported_from = digest_of(source / TORCH_FILE)
     before = _read_card(output)
     if "temperatures" not in card and before.get("exported_from") == exported_from:
-        card |= {key: before[key] for key in ("temperatures", "calibration") if key in before}
+        card |= {key: before[key] for key in ("temperatures", "exponents", "calibration") if key in before}
     card |= {"name": origin.name, "labels": LABELS, "max_tokens": origin.max_tokens, "files": files}
     card["exported_from"] = exported_from
     (folder / CARD_FILE).write_bytes(orjson.dumps(card, option=orjson.OPT_INDENT_2))

@@ -112,6 +112,7 @@ def gently(plan: Plan, base: Path) -> Plan:
         head_rate=1.0,
         warmup_share=0.1,
         patience=3,
+        base_share=0.0,
         max_tokens=ModelFolder.open(base).max_tokens,
     )
     return replace(plan, base=str(base), recipe=recipe, seeds=())

@@ -13,10 +13,10 @@ import orjson
 
 from bearometer.clock import Clock, SystemClock
 from bearometer.errors import Failed, Misconfigured
-from model.base import check_max_tokens, find_base, freeze, open_network, open_tokeniser
+from model.base import check_max_tokens, find_base, freeze, is_trained, open_network, open_tokeniser
 from model.checkpoint import Checkpoint, Checkpoints
 from model.dataset import Example
-from model.development import has_labels, measure_rows
+from model.development import has_labels, measure_network, measure_rows
 from model.extras import import_torch
 from model.folder import INT8_FILE, TOKENIZER_FILE, digest_of
 from model.lora import add_adapters, merge_adapters
@@ -48,6 +48,7 @@ class Trainer:
         self._tokeniser = open_tokeniser(base, recipe.max_tokens)
         self._network = open_network(base, recipe)
         check_max_tokens(self._network, recipe.max_tokens)
+        self._start = self._keep_start() if recipe.base_share else {}
         self._pad_id = int(self._network.encoder.config.pad_token_id or 0)
         if recipe.lora_rank:
             add_adapters(self._network, recipe)
@@ -122,14 +123,36 @@ class Trainer:
         everything = sum(parameter.numel() for parameter in self._network.parameters())
         if recipe.lora_rank:
             merge_adapters(self._network)
+        after = max(progress.history, key=lambda report: report.scores.overall).scores
+        if recipe.base_share:
+            self._mix_in_start()
+            after = measure_network(self._network, self._tokeniser, development, recipe)
         return TrainingRun(
             self._network,
             self._tokeniser,
             progress.before,
-            max(progress.history, key=lambda report: report.scores.overall).scores,
+            after,
             tuple(progress.history),
             self._trained_parameters,
             everything,
+        )
+
+    def _keep_start(self) -> dict[str, Any]:
+        if not is_trained(self._base):
+            message = (
+                f"`base_share` is {self._recipe.base_share}, but {self._base} was not trained: its heads know nothing"
+            )
+            raise Misconfigured(message)
+        return {name: part.detach().clone() for name, part in self._network.state_dict().items()}
+
+    def _mix_in_start(self) -> None:
+        share = self._recipe.base_share
+        learnt = self._network.state_dict()
+        self._network.load_state_dict(
+            {
+                name: part.lerp(self._start[name], share) if part.is_floating_point() else part
+                for name, part in learnt.items()
+            }
         )
 
     def _end_epoch(self, progress: _Progress, report: EpochReport, checkpoints: Checkpoints | None) -> None:

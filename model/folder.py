@@ -12,6 +12,7 @@ import orjson
 from bearometer.errors import Misconfigured
 from bearometer.mention import LABELS
 from model.dataset import LABEL_NAMES
+from model.scaling import AS_TRAINED, Scaling
 
 __all__ = [
     "CARD_FILE",
@@ -54,8 +55,8 @@ class ModelFolder:
     """File name to the digest that its maker wrote down, where one did."""
     topics: tuple[str, ...] = ()
     """What the model's topic head tells apart, in the order of its outputs; empty for a model made by others."""
-    temperatures: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(HEADS, 1.0))
-    """For each of HEADS what its logits are divided by before they become probabilities; 1 until calibrated."""
+    scalings: Mapping[str, Scaling] = field(default_factory=lambda: dict.fromkeys(HEADS, AS_TRAINED))
+    """For each of HEADS how its logits become probabilities."""
 
     @classmethod
     def open(cls, path: Path) -> "ModelFolder":
@@ -76,7 +77,7 @@ class ModelFolder:
             pad_id=int(config.get("pad_token_id") or 0),
             digests=card.get("files") or {},
             topics=_topics(path / CARD_FILE, card.get("topics")),
-            temperatures=_temperatures(path / CARD_FILE, card.get("temperatures")),
+            scalings=_scalings(path / CARD_FILE, card),
         )
 
     def file(self, name: str) -> Path | None:
@@ -138,13 +139,19 @@ def _topics(path: Path, topics: object) -> tuple[str, ...]:
     return tuple(str(topic) for topic in topics)
 
 
-def _temperatures(path: Path, temperatures: object) -> dict[str, float]:
-    given = {} if temperatures is None else temperatures
+def _scalings(path: Path, card: Mapping[str, Any]) -> dict[str, Scaling]:
+    """Cards made before there were exponents have none, and those of models that were never calibrated neither."""
+    temperatures, exponents = (_by_head(path, key, card.get(key)) for key in ("temperatures", "exponents"))
+    return {head: Scaling(temperatures[head], exponents[head]) for head in HEADS}
+
+
+def _by_head(path: Path, key: str, numbers: object) -> dict[str, float]:
+    given = {} if numbers is None else numbers
     if not isinstance(given, dict) or not all(
         name in HEADS and isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
         for name, value in given.items()
     ):
-        message = f"{path}: `temperatures` must give {', '.join(HEADS)} numbers above 0; it is {temperatures!r:.120}"
+        message = f"{path}: `{key}` must give {', '.join(HEADS)} numbers above 0; it is {numbers!r:.120}"
         raise Misconfigured(message)
     return {name: float(given.get(name, 1.0)) for name in HEADS}
 

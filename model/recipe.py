@@ -93,6 +93,9 @@ class Recipe:
     lora_alpha: float = 16.0
     """The low-rank changes count `lora_alpha / lora_rank` times."""
     lora_dropout: float = 0.0
+    base_share: float = 0.0
+    """How much of a trained base's weights stands in the result, which is the mean of both so weighted: what was learnt
+    anew costs less of what was known (WiSE-FT: Wortsman et al. 2022, https://arxiv.org/abs/2109.01903)."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with."""
@@ -110,6 +113,7 @@ _ALLOWED: dict[str, tuple[float, float | None]] = {
     "learning_rate": (0, None),
     "head_rate": (0, None),
     "warmup_share": (0, 1),
+    "base_share": (0, 1),
     "weight_decay": (0, None),
     "dropout": (0, 0.99),
     "label_smoothing": (0, 0.99),

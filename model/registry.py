@@ -23,6 +23,7 @@ from model.folder import (
     digest_of,
 )
 from model.load import SHIPPED_WEIGHTS, load_classifier
+from model.scaling import AS_TRAINED
 
 __all__ = ["FolderContent", "inspect_folder", "load_tried", "load_version"]
 
@@ -39,7 +40,7 @@ class FolderContent:
     files: Mapping[str, str]
     """Of weights, tokenizer, configuration and card, file to the first eight hex digits of its SHA-256.
 
-    Of the card only what the answers depend on is digested: topics, temperatures and the longest text.
+    Of the card only what the answers depend on is digested: topics, scalings and the longest text.
     """
     card: Mapping[str, Any]
 
@@ -67,7 +68,7 @@ def load_version(model: ModelVersion | None, settings: ModelSettings) -> Classif
     """The classifier of a registered version (of the shipped weights for None), tried on a sentence; takes seconds.
 
     Raises Misconfigured, or another error of ours, in one line when the folder is missing, damaged, or does not hold
-    what was registered: other weights, another tokenizer or configuration, other topics or temperatures.
+    what was registered: other weights, another tokenizer or configuration, other topics or scalings.
     """
     if model is None:
         return load_tried(SHIPPED_WEIGHTS, settings)
@@ -85,7 +86,11 @@ def load_version(model: ModelVersion | None, settings: ModelSettings) -> Classif
 
 
 def _digest_description(folder: ModelFolder) -> dict[str, str]:
-    said = [folder.topics, folder.temperatures, folder.max_tokens]
+    temperatures = {head: scaling.temperature for head, scaling in folder.scalings.items()}
+    exponents = {head: scaling.exponent for head, scaling in folder.scalings.items()}
+    said = [folder.topics, temperatures, folder.max_tokens]
+    if set(exponents.values()) != {AS_TRAINED.exponent}:  # else the digest of folders that were registered before
+        said.append(exponents)
     return {
         TOKENIZER_FILE: digest_of(folder.path / TOKENIZER_FILE),
         CONFIG_FILE: digest_of(folder.path / CONFIG_FILE),

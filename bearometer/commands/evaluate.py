@@ -64,7 +64,7 @@ def evaluate(
     calibrate: Annotated[
         bool,
         typer.Option(
-            "--calibrate", help="First fit the temperatures on the development rows, and write them into the folder."
+            "--calibrate", help="First calibrate on the development rows, and write the scalings into the folder."
         ),
     ] = False,
     report: Annotated[
@@ -167,11 +167,18 @@ def _calibration_grid(fitted: dict[str, HeadCalibration]) -> Grid:
     from model.findings import Grid
 
     rows = tuple(
-        (head, f"{part.temperature:.4f}", f"{part.rows:,}", f"{part.ece_before:.4f}", f"{part.ece_after:.4f}")
+        (
+            head,
+            f"{part.temperature:.4f}",
+            f"{part.exponent:.2f}",
+            f"{part.rows:,}",
+            f"{part.ece_before:.4f}",
+            f"{part.ece_after:.4f}",
+        )
         for head, part in fitted.items()
     )
-    header = ("head", "temperature", "development rows", "ECE before", "ECE after")
-    return Grid("temperatures, now in the model's card", header, rows)
+    header = ("head", "temperature", "exponent", "development rows", "ECE before", "ECE after")
+    return Grid("scalings, now in the model's card", header, rows)
 
 
 def _print_grid(console: Console, grid: Grid) -> None:

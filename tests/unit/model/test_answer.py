@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bearometer.mention import Sentiment
-from model.answer import Outputs, judge, softmax
+from model.answer import Outputs, judge
 from model.classifier import Judgement, Passage
 from model.folder import ModelFolder
 from model.groups import Group, Prepared
+from model.scaling import Scaling
 
 ANY_FLOAT = st.floats(width=32, allow_nan=True, allow_infinity=True)
 FOLDER = ModelFolder(Path("none"), "none", (0, 1, 2), 32, 0, {}, topics=("Earnings", "Macro"))
@@ -41,18 +42,6 @@ def test_every_row_becomes_probabilities_or_none(rows: list[tuple[float, float, 
         assert (answer is None) == (not all(math.isfinite(part) for part in row))
 
 
-def test_known_logits_give_known_probabilities() -> None:
-    assert softmax(logits([0.2, 0.3, 0.5])).tolist() == [pytest.approx([0.2, 0.3, 0.5])]
-
-
-@given(st.lists(st.floats(-50, 50), min_size=2, max_size=5), st.floats(0.1, 10))
-def test_a_high_temperature_makes_an_answer_less_sure_and_not_another(row: list[float], temperature: float) -> None:
-    plain, tempered = softmax(np.array([row]))[0], softmax(np.array([row]), temperature)[0]
-    assert tempered[plain.argmax()] == pytest.approx(tempered.max())
-    more, less = (plain, tempered) if temperature >= 1 else (tempered, plain)
-    assert more.max() >= less.max() - 1e-9
-
-
 def test_an_entity_has_its_own_sentiment_and_one_that_is_not_named_has_the_texts() -> None:
     outputs = Outputs(
         logits([0.5, 0.25, 0.25]),
@@ -74,8 +63,9 @@ def test_a_model_without_mentions_gives_each_entity_the_sentiment_of_the_text() 
     assert answers == [Judgement(sentiment, (sentiment, sentiment), (False, False), {})]
 
 
-def test_each_head_has_its_own_temperature() -> None:
-    folder = dataclasses.replace(FOLDER, temperatures={"text": 2.0, "mention": 0.5, "topic": 1.0})
+def test_each_head_has_its_own_scaling() -> None:
+    scalings = {"text": Scaling(2.0), "mention": Scaling(0.5), "topic": Scaling()}
+    folder = dataclasses.replace(FOLDER, scalings=scalings)
     row = [0.1, 0.2, 0.7]
     (answer,) = judge(prepared((0,)), [Outputs(logits(row), logits([row]), logits([0.3, 0.7]))], folder)
     assert answer is not None

@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 from bearometer.errors import Failed, Misconfigured
 from bearometer.mention import Sentiment
 from bearometer.topics import TOPICS
-from model.calibrate import MIN_ROWS, calibrate_folder, ece, fit_heads, fit_temperature, reliability, softened
+from model.calibrate import MIN_ROWS, calibrate_folder, ece, fit_heads, fit_scaling, fit_temperature, reliability
 from model.classifier import Judgement
 from model.dataset import Example
+from model.scaling import AS_TRAINED, Scaling
 
 
 def overconfident(rows: int, factor: float, seed: int = 0) -> tuple[np.ndarray, list[int]]:
     """Logits whose labels are drawn from their softmax, then sharpened by a factor."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, 1.5, (rows, 3))
-    probabilities = softened(np.exp(logits), 1.0)
+    probabilities = AS_TRAINED.probabilities(logits)
     labels = [int(random.choice(3, p=row)) for row in probabilities]
     return logits * factor, labels
 
@@ -40,7 +41,7 @@ def test_a_bin_holds_its_upper_edge_and_not_its_lower_one() -> None:
 @given(st.integers(0, 1000), st.integers(1, 60), st.sampled_from([1, 5, 15]))
 def test_every_row_is_in_exactly_one_bin_and_the_error_is_a_share(seed: int, rows: int, bins: int) -> None:
     logits, labels = overconfident(rows, 2.0, seed)
-    probabilities = softened(np.exp(logits), 1.0)
+    probabilities = AS_TRAINED.probabilities(logits)
     assert sum(part.rows for part in reliability(probabilities, labels, bins)) == rows
     assert 0 <= ece(probabilities, labels, bins) <= 1
 
@@ -53,22 +54,35 @@ def test_the_temperature_undoes_a_sharpening(factor: float) -> None:
 
 def test_probabilities_do_as_well_as_logits() -> None:
     logits, labels = overconfident(500, 2.0)
-    log_probabilities = np.log(softened(np.exp(logits), 1.0))
+    log_probabilities = np.log(AS_TRAINED.probabilities(logits))
     assert fit_temperature(log_probabilities, labels) == pytest.approx(fit_temperature(logits, labels), rel=1e-6)
 
 
 def test_calibration_lowers_the_error_of_a_model_that_is_too_sure_also_on_rows_it_was_not_fitted_on() -> None:
     logits, labels = overconfident(8_000, 3.0)
     temperature = fit_temperature(logits[:4_000], labels[:4_000])
-    raw = softened(np.exp(logits[4_000:]), 1.0)
-    assert ece(raw, labels[4_000:]) > 0.15
-    assert ece(softened(raw, temperature), labels[4_000:]) < 0.03
+    assert ece(AS_TRAINED.probabilities(logits[4_000:]), labels[4_000:]) > 0.15
+    assert ece(Scaling(temperature).probabilities(logits[4_000:]), labels[4_000:]) < 0.03
 
 
-@given(st.integers(0, 1000), st.floats(0.1, 10))
-def test_a_temperature_never_changes_the_likeliest_label(seed: int, temperature: float) -> None:
-    probabilities = softened(np.exp(overconfident(20, 1.0, seed)[0]), 1.0)
-    assert (softened(probabilities, temperature).argmax(1) == probabilities.argmax(1)).all()
+def test_what_a_temperature_cannot_mend_an_exponent_does_also_on_rows_it_was_not_fitted_on() -> None:
+    """As a model answers that learnt from smoothed labels: too sure of the doubtful, not sure enough of the plain."""
+    logits = overconfident(16_000, 2.0)[0]
+    right = Scaling(1.0, 2.0).probabilities(logits)
+    labels = list((np.random.default_rng(1).random((len(right), 1)) > right.cumsum(axis=1)).sum(axis=1).clip(0, 2))
+    said = AS_TRAINED.probabilities(logits)
+    scaling = fit_scaling(said[:8_000], labels[:8_000])
+    assert scaling.exponent == pytest.approx(2.0, rel=0.1)
+    only = Scaling(fit_temperature(logits[:8_000], labels[:8_000]))
+    assert ece(scaling.probabilities(logits[8_000:]), labels[8_000:]) < 0.015
+    assert ece(only.probabilities(logits[8_000:]), labels[8_000:]) > 0.03
+
+
+def test_the_exponent_stays_1_where_a_temperature_is_enough() -> None:
+    logits, labels = overconfident(2_000, 3.0)
+    scaling = fit_scaling(AS_TRAINED.probabilities(logits), labels)
+    assert scaling.exponent == 1.0
+    assert scaling.temperature == pytest.approx(3.0, rel=0.1)
 
 
 def test_answers_that_are_all_right_or_all_wrong_give_a_temperature_at_the_bounds() -> None:
@@ -141,10 +155,19 @@ def test_calibrating_what_is_calibrated_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "bearometer.json").write_text("{}")
     judgements, examples = sure_answers(60)
     first = calibrate_folder(tmp_path, judgements, examples)["text"].temperature
-    row = softened(np.array([[0.01, 0.01, 0.98]]), first)[0]
+    row = Scaling(first).probabilities(np.log([[0.01, 0.01, 0.98]]))[0]
     cooled = Judgement(Sentiment(*(float(part) for part in row)))
     second = calibrate_folder(tmp_path, [cooled] * 60, [Example(each.text, each.label) for each in examples])["text"]
     assert second.temperature == pytest.approx(first, abs=1e-3)
+
+
+def test_a_folder_whose_answers_are_all_right_can_be_calibrated_again_and_again(tmp_path: Path) -> None:
+    (tmp_path / "bearometer.json").write_text("{}")
+    examples = [Example("Quillmark wins", 2)] * 40
+    for _ in range(6):
+        calibrate_folder(tmp_path, [Judgement(Sentiment(0.1, 0.1, 0.8))] * 40, examples)
+    temperatures = card_of(tmp_path)["temperatures"]
+    assert isinstance(temperatures, dict) and temperatures["text"] > 0
 
 
 def test_a_folder_that_cannot_be_calibrated_says_why_in_one_line(tmp_path: Path) -> None:

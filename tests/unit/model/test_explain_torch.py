@@ -96,10 +96,14 @@ def test_a_cooler_model_is_explained_as_it_answers(tiny_run: Path, tmp_path: Pat
     folder = tmp_path / "cooled"
     shutil.copytree(tiny_run, folder)
     card = json.loads((folder / "bearometer.json").read_text())
-    card["temperatures"] = {"text": 3.0, "mention": 1.0, "topic": 1.0}
+    card["temperatures"], card["exponents"] = {"text": 3.0}, {"text": 1.2}
     (folder / "bearometer.json").write_text(json.dumps(card))
     cooled, plain = GradientExplainer(folder).explain(TEXTS[0]), GradientExplainer(tiny_run).explain(TEXTS[0])
     assert cooled.probability < plain.probability
+    classifier = load_classifier(ModelSettings(path=folder, device="cpu", threads=1))
+    (answer,) = classifier.classify(classifier.prepare([Passage(TEXTS[0])]))
+    assert answer is not None
+    assert cooled.sentiment.negative == pytest.approx(answer.sentiment.negative, abs=1e-5)
 
 
 def test_weights_without_gradients_are_refused_with_what_to_do() -> None:

@@ -96,7 +96,7 @@ def test_the_temperatures_of_the_card_are_applied_and_carried_along(tiny_run: Pa
     card["temperatures"] = {"text": 3.0, "mention": 5.0, "topic": 7.0}
     (source / "bearometer.json").write_bytes(orjson.dumps(card))
     folder = export(source, source)
-    assert folder.temperatures == card["temperatures"]
+    assert {head: scaling.temperature for head, scaling in folder.scalings.items()} == card["temperatures"]
     for classifier in (TorchClassifier(folder), OnnxClassifier(folder)):
         for before, after in zip(plain, judge(classifier, PASSAGES), strict=True):
             assert max(after.topics.values()) < max(before.topics.values())
@@ -184,7 +184,7 @@ def test_temperatures_that_an_export_was_given_stay_until_other_weights_come(
         (tmp_path / "bearometer.json").write_bytes(orjson.dumps(content))
         with staging(tmp_path) as folder:
             written = write_export(tiny_run, folder, tmp_path, with_fp32=False)
-            assert written.temperatures["text"] == expected
+            assert written.scalings["text"].temperature == expected
 
 
 def test_an_export_that_fails_its_check_leaves_the_files_that_were_there(

@@ -167,10 +167,11 @@ def test_what_people_say_is_learnt_and_what_was_known_is_kept(tiny_run: Path) ->
 def test_the_plan_for_feedback_takes_small_steps_from_a_run_folder_and_from_nothing_else(
     tiny_run: Path, tiny_base: Path
 ) -> None:
-    plan = Plan("base", (DataSet("a.csv"),), seeds=(1, 2), recipe=Recipe(epochs=9, dropout=0.3))
+    plan = Plan("base", (DataSet("a.csv"),), seeds=(1, 2), recipe=Recipe(epochs=9, dropout=0.3, base_share=0.5))
     gentle = gently(plan, tiny_run)
     assert gentle.recipe.learning_rate < plan.recipe.learning_rate / 5
     assert (gentle.recipe.head_rate, gentle.recipe.dropout, gentle.recipe.max_tokens) == (1.0, 0.3, 32)
+    assert gentle.recipe.base_share == 0, "else half of what people said would be undone"
     assert (gentle.base, gentle.seeds, gentle.data) == (str(tiny_run), (), plan.data)
     with pytest.raises(Misconfigured, match="to go on from"):
         gently(plan, tiny_base)

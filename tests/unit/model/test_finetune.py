@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from bearometer.errors import Failed, Misconfigured
+from bearometer.topics import TOPICS
 from model.base import find_base, freeze, open_network
 from model.dataset import Example, split_examples
 from model.finetune import Portion, Trainer
-from model.network import load_encoder
+from model.network import load_encoder, load_trained
 from model.recipe import EpochReport, Recipe
 from model.run_folder import TrainingRun, load_run, save_run
 from model.schooling import Schooling
@@ -182,6 +183,30 @@ def test_training_goes_on_from_a_run_heads_and_all(tiny_run: Path) -> None:
     development = [row for rows in (tiny_examples(), tiny_contrasts()) for row in split_examples(rows)[1]]
     run = Trainer(tiny_run, replace(SHORT, learning_rate=1e-5)).run(FEW, development)
     assert run.before == earlier.after
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_share_of_the_base_s_weights_stays(tiny_run: Path, rank: int) -> None:
+    before = load_trained(tiny_run, TOPICS).state_dict()
+    recipe = replace(TINY_RECIPE, epochs=1, lora_rank=rank)
+    learnt, kept, half = (
+        weights(Trainer(tiny_run, replace(recipe, base_share=share)).run(FEW, DEVELOPMENT)) for share in (0.0, 1.0, 0.5)
+    )
+    assert not all(part.equal(before[name]) for name, part in learnt.items())
+    for name, part in before.items():
+        torch.testing.assert_close(kept[name], part)
+        torch.testing.assert_close(half[name], (part + learnt[name]) / 2)
+
+
+def test_what_is_reported_is_what_the_mixed_weights_reach(tiny_run: Path) -> None:
+    trainer = Trainer(tiny_run, replace(TINY_RECIPE, epochs=1, learning_rate=0.1, base_share=1.0))
+    run = trainer.run(FEW, DEVELOPMENT)
+    assert run.after == run.before != run.history[0].scores
+
+
+def test_heads_that_know_nothing_are_not_mixed_in(tiny_base: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"`base_share` is 0\.5, but .* was not trained"):
+        Trainer(tiny_base, replace(SHORT, base_share=0.5))
 
 
 def test_a_card_that_cannot_be_written_whole_is_not_there(

@@ -10,6 +10,7 @@ from bearometer.errors import Misconfigured, MissingExtra
 from bearometer.settings import ModelSettings
 from model.folder import ModelFolder
 from model.load import load_classifier
+from model.scaling import Scaling
 
 
 def make_folder(folder: Path, config: object) -> Path:
@@ -40,14 +41,14 @@ def test_labels_without_our_names_are_refused(tmp_path: Path, id2label: object) 
         ModelFolder.open(make_folder(tmp_path, {"id2label": id2label}))
 
 
-def test_topics_and_temperatures_come_from_the_card(tmp_path: Path) -> None:
+def test_topics_and_scalings_come_from_the_card(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, NAMED)
     assert ModelFolder.open(folder).topics == ()
-    assert ModelFolder.open(folder).temperatures == {"text": 1.0, "mention": 1.0, "topic": 1.0}
-    card = {"topics": ["Earnings", "Macro"], "temperatures": {"text": 1.5, "topic": 2}}
+    assert ModelFolder.open(folder).scalings == {"text": Scaling(), "mention": Scaling(), "topic": Scaling()}
+    card = {"topics": ["Earnings", "Macro"], "temperatures": {"text": 1.5, "topic": 2}, "exponents": {"text": 1.2}}
     (folder / "bearometer.json").write_bytes(orjson.dumps(card))
     assert ModelFolder.open(folder).topics == ("Earnings", "Macro")
-    assert ModelFolder.open(folder).temperatures == {"text": 1.5, "mention": 1.0, "topic": 2.0}
+    assert ModelFolder.open(folder).scalings == {"text": Scaling(1.5, 1.2), "mention": Scaling(), "topic": Scaling(2.0)}
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,7 @@ def test_topics_and_temperatures_come_from_the_card(tmp_path: Path) -> None:
         {"temperatures": {"text": "1"}},
         {"temperatures": {"sentiment": 1.0}},
         {"temperatures": {"text": True}},
+        {"exponents": {"text": -1}},
     ],
 )
 def test_a_card_that_cannot_be_meant_is_refused(tmp_path: Path, card: dict[str, object]) -> None:
