@@ -9,7 +9,6 @@ that note may show a chart twice, once for each time that it sends the message.
 
 import json
 import logging
-import math
 import threading
 from collections import deque
 from typing import Any
@@ -19,19 +18,16 @@ from alerts.chart import render_chart
 from alerts.fitting import fit
 from alerts.http import Poster, check_address, is_loopback
 from alerts.message import Message
+from alerts.pause import EXTRA_SECONDS, Pause
 from alerts.slack_api import SlackApi
 from bearometer.clock import Clock
-from bearometer.errors import BearometerError, Transient, Unavailable
+from bearometer.errors import BearometerError, Unavailable
 from bearometer.settings import SlackSettings
 
 __all__ = ["SlackChart"]
 
 # https://docs.slack.dev/reference/methods/files.getUploadURLExternal/#errors
 MAX_ALT_CHARS = 1000
-MAX_SECONDS = 5.0
-"""For all the requests of one chart: the next message waits, and this one is not yet noted as told."""
-PAUSE_SECONDS = 60.0
-"""No chart for so long after one that failed, so that many alerts do not each wait for it."""
 REMEMBERED = 1000
 
 _REFUSED = frozenset({"missing_scope"})
@@ -45,9 +41,10 @@ class SlackChart:
     def __init__(self, api: SlackApi, settings: SlackSettings, clock: Clock) -> None:
         self._api = api
         self._clock = clock
-        self._seconds = min(settings.timeout_seconds, MAX_SECONDS)
+        self._seconds = min(settings.timeout_seconds, EXTRA_SECONDS)
+        """For all the requests of one chart."""
         self._on_loopback = is_loopback(urlsplit(settings.api_url).hostname or "")
-        self._resumes_at = -math.inf
+        self._pause = Pause(clock)
         self._warned = False
         self._lock = threading.Lock()
         self._shown: deque[tuple[str, str, str]] = deque(maxlen=REMEMBERED)
@@ -57,20 +54,20 @@ class SlackChart:
 
         Raises nothing: the log says, once, what went wrong and what a person can do.
         """
-        if not message.chart or self._clock.monotonic() < self._resumes_at:
+        if not message.chart or not self._pause.is_over:
             return
         if not self._remember((delivery_id, channel, ts)):
             return
         try:
             self._upload(message, channel, ts)
         except _ScopeMissing as error:
-            self._resumes_at = math.inf
+            self._pause.begin_for_good()
             log.warning("Slack shows no charts: %s", error)
         except BearometerError as error:
-            self._pause(error.retry_after_seconds if isinstance(error, Transient) else None)
+            self._pause.begin(error)
             self._warn(str(error), is_defect=False)
         except Exception as error:
-            self._pause(None)
+            self._pause.begin(error)
             self._warn(f"a defect: {type(error).__name__}", is_defect=True)
 
     def _upload(self, message: Message, channel: str, ts: str) -> None:
@@ -115,10 +112,6 @@ class SlackChart:
                 return False
             self._shown.append(shown)
             return True
-
-    def _pause(self, asked_seconds: float | None) -> None:
-        wait = max(PAUSE_SECONDS, asked_seconds or 0.0)
-        self._resumes_at = max(self._resumes_at, self._clock.monotonic() + wait)
 
     def _warn(self, reason: str, *, is_defect: bool) -> None:
         if self._warned:

@@ -14,6 +14,7 @@ from alerts.fitting import COPIED, fit, fit_lines, inert
 from alerts.http import MENDABLE, Answer, Poster, check_address, encode
 from alerts.message import Message, Quote, compose
 from alerts.multipart import multipart
+from alerts.pause import EXTRA_SECONDS, Pause
 from alerts.slack_blocks import HEADERS, length
 from bearometer.alert import Delivery, NotificationReason
 from bearometer.clock import Clock
@@ -35,10 +36,6 @@ MAX_CAPTION_CHARS = 1024
 
 WITH_CHART = (NotificationReason.FIRING, NotificationReason.ESCALATED)
 """When there is something new to see."""
-CHART_TIMEOUT_SECONDS = 5.0
-"""While a chart is on its way the next message waits, and a message that is told is not yet noted as told."""
-CHART_PAUSE_SECONDS = 60.0
-"""No chart for so long after one that failed, so that many alerts do not each wait for it."""
 
 # https://github.com/vrumger/telegram-errors
 _WRONG_CHAT = re.compile(
@@ -69,9 +66,9 @@ class TelegramNotifier:
         self._clock = clock
         bot, timeout_seconds = f"{base}/bot{token}", settings.timeout_seconds
         self._messages = Poster("Telegram", f"{bot}/sendMessage", timeout_seconds, clock, [token])
-        chart_seconds = min(timeout_seconds, CHART_TIMEOUT_SECONDS)
+        chart_seconds = min(timeout_seconds, EXTRA_SECONDS)
         self._photos = Poster("Telegram", f"{bot}/sendPhoto", chart_seconds, clock, [token])
-        self._charts_from = clock.monotonic()
+        self._pause = Pause(clock)
 
     def send(self, delivery: Delivery) -> str | None:
         """Send the message, then its chart; returning means that Telegram has the message. Gives its number there.
@@ -94,16 +91,14 @@ class TelegramNotifier:
 
     def _show_chart(self, message: Message, number: int) -> None:
         """Answer the message with its chart, if it has one; what goes wrong is logged and no more."""
-        if self._clock.monotonic() < self._charts_from:
+        if not self._pause.is_over:
             return
         try:
             chart = render_chart(message.symbol, message.chart, message.highlight)
             if chart is not None:
                 self._send_photo(chart, message.chart_alt, number)
         except Exception as error:
-            asked = error.retry_after_seconds if isinstance(error, Transient) else None
-            wait = max(CHART_PAUSE_SECONDS, asked or 0.0)
-            self._charts_from = self._clock.monotonic() + wait
+            wait = self._pause.begin(error)
             known = isinstance(error, BearometerError)
             log.warning(
                 "Telegram has an alert without its chart, and gets none for %.0f s: %s; if this goes on, see that the"

@@ -187,7 +187,7 @@ def test_whatever_goes_wrong_with_it_the_alert_is_told_once(
 def test_it_is_given_up_when_there_is_no_answer_in_time(
     step: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slack_chart, "MAX_SECONDS", 1.0)
+    monkeypatch.setattr(slack_chart, "EXTRA_SECONDS", 1.0)
     with SlackServer() as slack:
         slack.silent_to.add(step)
         receipt = tell(bot(slack, timeout_seconds=600), FIRING, None)

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from alerts import telegram
 from alerts.message import compose
 from alerts.multipart import multipart
-from alerts.telegram import CHART_PAUSE_SECONDS, TelegramNotifier
+from alerts.pause import PAUSE_SECONDS
+from alerts.telegram import TelegramNotifier
 from bearometer.alert import NotificationReason
 from bearometer.clock import ManualClock
 from bearometer.errors import Transient
@@ -112,7 +113,7 @@ def test_an_alert_is_told_although_its_chart_is_refused(
 def test_a_chart_that_gets_no_answer_is_not_waited_for_long(
     message_seconds: float, chart_seconds: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(telegram, "CHART_TIMEOUT_SECONDS", chart_seconds)
+    monkeypatch.setattr(telegram, "EXTRA_SECONDS", chart_seconds)
     with TelegramReceiver() as server:
         server.photos_silent = True
         assert notifier(server, timeout_seconds=message_seconds).send(make_delivery()) == "101"
@@ -130,7 +131,7 @@ def test_after_a_failure_the_next_alerts_wait_for_no_chart(caplog: pytest.LogCap
         for _ in range(3):
             sender.send(make_delivery())
         assert (len(server.accepted), server.requests) == (3, 4)
-        clock.advance(timedelta(seconds=CHART_PAUSE_SECONDS))
+        clock.advance(timedelta(seconds=PAUSE_SECONDS))
         sender.send(make_delivery())
     assert len(server.photos) == 1
     assert len(caplog.records) == 1
