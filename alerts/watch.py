@@ -48,10 +48,8 @@ def run_watch(
     policy = Policy(settings, rules or default_rules(settings), tuple(notifier_names))
     failures = 0
 
-    def note(report: WatchReport | None) -> None:
+    def note(report: WatchReport) -> None:
         nonlocal failures
-        if report is None:  # waiting went well, which says nothing of evaluating
-            return
         failures = 0
         if on_poll is not None:
             on_poll(report)
@@ -72,10 +70,10 @@ def _take_turns(
     policy: Policy,
     clock: Clock,
     stop: threading.Event,
-    note: Callable[[WatchReport | None], None],
+    note: Callable[[WatchReport], None],
     find_words: FindWords | None,
 ) -> None:
-    """Wait until nobody else evaluates, and then do, until `stop` is set; `note` is called after each look.
+    """Wait until nobody else evaluates, and then do, until `stop` is set; `note` is called after each poll.
 
     In a function of its own, so that nothing which one session has read is kept while the next one reads.
     """
@@ -84,7 +82,6 @@ def _take_turns(
         log.info("another process evaluates; this one waits to take over")
     while lease is None:
         standby.look(stop)
-        note(None)
         if stop.wait(policy.settings.poll_seconds):
             return
         lease = take_lease(session)
