@@ -141,9 +141,10 @@ def fit_scaling(probabilities: Floats, labels: Sequence[int]) -> Scaling:
     """
     logs = _logs(probabilities)
     gaps = logs.max(axis=1, keepdims=True) - logs
-    fitted = [Scaling(fit_temperature(-(gaps**exponent), labels), exponent) for exponent in (1.0, *EXPONENTS)]
-    plain, best = fitted[0], max(fitted, key=lambda scaling: _likelihood(scaling, logs, labels))
-    gain = _likelihood(best, logs, labels) - _likelihood(plain, logs, labels)
+    fitted = [Scaling(fit_temperature(-(gaps**exponent), labels), exponent) for exponent in EXPONENTS]
+    likelihoods = {scaling: _likelihood(scaling, logs, labels) for scaling in fitted}
+    plain, best = fitted[EXPONENTS.index(1.0)], max(fitted, key=likelihoods.__getitem__)
+    gain = likelihoods[best] - likelihoods[plain]
     errors = [ece(scaling.probabilities(logs), labels) for scaling in (best, plain)]
     return best if 2 * gain >= MUCH_LIKELIER and errors[0] <= errors[1] else plain
 

@@ -26,6 +26,7 @@ from model.recipe import EpochReport, Observer, Recipe, Scores
 from model.rows import Batch, Row, collate, make_rows
 from model.run_folder import TrainingRun, save_run
 from model.schooling import Portion, Schooling
+from model.seeds import mean_weights
 
 __all__ = ["Portion", "Trainer", "TrainingRun", "find_base", "freeze", "save_run"]
 
@@ -125,8 +126,7 @@ class Trainer:
             merge_adapters(self._network)
         after = max(progress.history, key=lambda report: report.scores.overall).scores
         if recipe.base_share:
-            self._mix_in_start()
-            after = measure_network(self._network, self._tokeniser, development, recipe)
+            after = self._mix_in_start(development)
         return TrainingRun(
             self._network,
             self._tokeniser,
@@ -145,15 +145,11 @@ class Trainer:
             raise Misconfigured(message)
         return {name: part.detach().clone() for name, part in self._network.state_dict().items()}
 
-    def _mix_in_start(self) -> None:
+    def _mix_in_start(self, development: Sequence[Example]) -> Scores:
+        """Keep a share of the weights that there were; how well the mean of both does."""
         share = self._recipe.base_share
-        learnt = self._network.state_dict()
-        self._network.load_state_dict(
-            {
-                name: part.lerp(self._start[name], share) if part.is_floating_point() else part
-                for name, part in learnt.items()
-            }
-        )
+        self._network.load_state_dict(mean_weights([self._network.state_dict(), self._start], [1 - share, share]))
+        return measure_network(self._network, self._tokeniser, development, self._recipe)
 
     def _end_epoch(self, progress: _Progress, report: EpochReport, checkpoints: Checkpoints | None) -> None:
         best = max((each.scores.overall for each in progress.history), default=-1.0)

@@ -18,7 +18,7 @@ from model.run_folder import TrainingRun
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Combined", "average_weights", "combine_runs", "join_logits", "spread"]
+__all__ = ["Combined", "average_weights", "combine_runs", "join_logits", "mean_weights", "spread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +55,22 @@ def average_weights(networks: Sequence[Any]) -> Any:
     "Model soups", Wortsman et al. 2022, https://arxiv.org/abs/2203.05482: it takes networks that began alike, the heads
     included (`Recipe.head_seed`).
     """
-    torch = import_torch()
     average = copy.deepcopy(networks[0]).to("cpu")
-    states = [network.state_dict() for network in networks]
-    average.load_state_dict(
-        {
-            name: torch.stack([state[name].to("cpu", torch.float64) for state in states]).mean(0).to(part.dtype)
-            for name, part in states[0].items()
-        }
-    )
+    average.load_state_dict(mean_weights([network.state_dict() for network in networks], [1.0] * len(networks)))
     return average.eval()
+
+
+def mean_weights(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
+    """The mean of several networks' weights, of which each counts by its share of all shares, on the CPU."""
+    torch = import_torch()
+    counts = torch.tensor(shares, dtype=torch.float64)
+
+    def mean(name: str, part: Tensor) -> Tensor:
+        parts = torch.stack([state[name].to("cpu", torch.float64) for state in states])
+        weighted: Tensor = torch.tensordot(counts, parts, dims=1) / counts.sum()
+        return weighted.to(part.dtype)
+
+    return {name: mean(name, part) for name, part in states[0].items()}
 
 
 def join_logits(networks: Sequence[Any]) -> Any:
