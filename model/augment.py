@@ -39,6 +39,7 @@ _SYNONYMS = (
     ("cuts", "lowers", "reduces"),
     ("raises", "lifts", "boosts"),
 )
+_JOINTS = (", ", "; ", ". ", " - ", " while ", " as ", " but ", " and ")
 _ALTERNATIVES = {word: [other for other in words if other != word] for words in _SYNONYMS for word in words}
 _WORD = re.compile(rf"\b(?:{'|'.join(_ALTERNATIVES)})\b")
 
@@ -54,9 +55,12 @@ class Augmenter:
         tags = {symbol for example in examples for symbol in distinct_cashtags(example.text)}
         names = {name for example in examples for name, _ in example.mentions} - tags
         self._tags, self._names = sorted(tags), sorted(names)
+        self._judged = [example for example in examples if _is_judged(example)]
 
     def change(self, example: Example, chooser: random.Random) -> Example:
         """One changed copy, or the example itself."""
+        if self._shares.joined and _is_judged(example) and chooser.random() < self._shares.joined:
+            example = _join(example, chooser.choice(self._judged), chooser)
         if (self._tags or self._names) and chooser.random() < self._shares.entities:
             example = self._exchange(example, chooser)
         text = example.text
@@ -95,3 +99,22 @@ class Augmenter:
         if is_tag or not self._names or chooser.random() < 0.25:
             return f"${chooser.choice(self._tags)}"
         return chooser.choice(self._names)
+
+
+def _is_judged(example: Example) -> bool:
+    """Whether the labels of its mentions are all that is known of it: those hold beside another text too."""
+    known_of_the_whole = (example.label, example.topic, example.soft)
+    mentions = [label for _, label in example.mentions]
+    return known_of_the_whole == (None, None, None) and bool(mentions) and None not in mentions
+
+
+def _join(example: Example, other: Example, chooser: random.Random) -> Example:
+    """Both texts in one, in either order: each mention keeps its label. `example` alone where both name one entity."""
+    first, second = (example, other) if chooser.random() < 0.5 else (other, example)
+    mentions = first.mentions + second.mentions
+    named_twice = len({name for name, _ in mentions}) < len(mentions) or any(
+        find_spans(text.text, name) for text, names in ((first, second), (second, first)) for name, _ in names.mentions
+    )
+    if named_twice:
+        return example
+    return Example(f"{first.text}{chooser.choice(_JOINTS)}{second.text}", mentions=mentions)

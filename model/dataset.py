@@ -106,6 +106,7 @@ def read_examples(path: Path, task: str = "sentiment") -> list[Example]:
       Twitter Financial News Sentiment (0 negative, 1 positive, 2 neutral).
     - `topic`: `text` and `label`, the name of one of TOPICS or its number.
     - `mentions`: `text` (or `title`) and `entities` (or `decisions`), an object of sentiments by name; JSONL only.
+    - `posts`: `text`, `label` as for `sentiment`, and `entities` as for `mentions`, which may be missing; JSONL only.
     - `texts`: `text` alone, or one text a line; cashtags become mentions.
 
     Raises Misconfigured when the file is missing or of another kind, Failed with the line number when a row cannot be
@@ -186,15 +187,30 @@ def _topic(path: Path, line: int, row: object) -> Example:
 
 def _mentions(path: Path, line: int, row: object) -> Example:
     text = _text(row, "text", "title")
-    entities = (row.get("entities") or row.get("decisions")) if isinstance(row, dict) else None
-    labels = {
-        str(name): LABEL_NAMES.get(str(label).strip().lower())
-        for name, label in (entities.items() if isinstance(entities, dict) else ())
-    }
+    labels = _entities(row)
     if text is None or not labels or None in labels.values():
         message = f"{path}, line {line}: needs a `text` and `entities`, an object of {', '.join(LABELS)} by name"
         raise Failed(message)
     return Example(text, mentions=tuple(labels.items()))
+
+
+def _post(path: Path, line: int, row: object) -> Example:
+    text, index, labels = _text(row, "text"), LABEL_NAMES.get(_word(row, "label")), _entities(row)
+    is_object = isinstance(row, dict) and isinstance(row.get("entities") or {}, dict)
+    if text is None or index is None or None in labels.values() or not is_object:
+        message = (
+            f"{path}, line {line}: needs a `text`, a `label` out of {', '.join(LABELS)}, and where there are "
+            "`entities` an object of those by name"
+        )
+        raise Failed(message)
+    return Example(text, label=index, mentions=tuple(labels.items()))
+
+
+def _entities(row: object) -> dict[str, int | None]:
+    """Each entity's place in LABELS by its name; None for what is no label."""
+    entities = (row.get("entities") or row.get("decisions")) if isinstance(row, dict) else None
+    named = entities.items() if isinstance(entities, dict) else ()
+    return {str(name): LABEL_NAMES.get(str(label).strip().lower()) for name, label in named}
 
 
 def _plain(path: Path, line: int, row: object) -> Example:
@@ -218,6 +234,7 @@ TASKS: dict[str, Callable[[Path, int, object], Example]] = {
     "sentiment": _sentiment,
     "topic": _topic,
     "mentions": _mentions,
+    "posts": _post,
     "texts": _plain,
 }
 """What a data file can teach, and how one of its rows is read."""

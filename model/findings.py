@@ -72,7 +72,7 @@ def _task_section(number: int, each: SetAssessment, task: str, with_plots: bool)
     metrics = first.evaluation.tasks[task].metrics
     labelled = each.labelled
     grids = [_main_grid(task, models), _label_grid(task, models), _confusion_grid(first_name, metrics)]
-    if labelled.task == "mentions" and first.evaluation.unnamed:
+    if task == "mentions" and first.evaluation.unnamed:
         note = (
             f"{first.evaluation.unnamed} mentions were not found in their text, or the model does not tell entities "
             "apart: they got the whole text's label."

@@ -39,6 +39,8 @@ class Augmentation:
     """A hashtag, a link's remains or a retweet mark added."""
     synonyms: float = 0.0
     """Words exchanged for others of the same meaning."""
+    joined: float = 0.0
+    """Texts of which only the mentions are labelled put behind one another: in the new text each keeps its label."""
 
     def __post_init__(self) -> None:
         """Refuse what is no share."""

@@ -57,7 +57,8 @@ class Schooling:
         ]
         self._portions = usable
         self._tokeniser, self._recipe = tokeniser, recipe
-        self._augmenter = Augmenter(recipe.augmentation, [example for part in usable for example in part.examples])
+        taught = [example for part in usable if part.passes > 0 for example in part.examples]
+        self._augmenter = Augmenter(recipe.augmentation, taught)
         rows = sum(round(len(portion.examples) * portion.passes) for portion in usable)
         if not rows:
             message = "the training split has no usable rows"

@@ -6,7 +6,7 @@ import csv
 import math
 import re
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,7 @@ import typer
 
 from bearometer.errors import Failed, Misconfigured
 from bearometer.terminal import plain
+from bearometer.whole_file import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +66,7 @@ def detect(
         raise Misconfigured(message)
     with ExitStack() as stack:
         lines, size = _open(source, stack)
-        file = sys.stdout if target is None else stack.enter_context(_written_whole(target))
+        file = sys.stdout if target is None else stack.enter_context(written_whole(target))
         rows, alarms = _score(lines, input_path, file, per_year, stack.enter_context(_bar(size)))
     typer.echo(f"{rows:,} rows, {alarms} alarm{'' if alarms == 1 else 's'}", err=True)
 
@@ -159,31 +160,6 @@ def _open(path: Path | None, stack: ExitStack) -> tuple[IO[str], int | None]:
     except OSError as error:
         message = f"{plain(str(path))} cannot be read: {error.strerror or error}"
         raise Misconfigured(message) from error
-
-
-@contextmanager
-def _written_whole(path: Path) -> Iterator[IO[str]]:
-    """A file under another name until it is whole: an error leaves no half file, and an old one as it was."""
-    try:
-        if path.exists() and not path.is_file() and not path.is_dir():  # a device or a pipe: nothing to keep whole
-            with path.open("w", encoding="utf-8", newline="") as file:
-                yield file
-            return
-        path = path.resolve()  # through a link, not over it
-        part = path.with_name(f".{path.name}.part")
-    except (OSError, ValueError) as error:
-        message = f"{plain(str(path))} cannot be written: {error}"
-        raise Misconfigured(message) from error
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        message = f"{plain(str(path))} cannot be written: {error.strerror or error}"
-        raise Misconfigured(message) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def evaluate(
     ],
     task: Annotated[
         list[str] | None,
-        typer.Option(help="What each --data is labelled with, in order: sentiment (default), mentions or topic."),
+        typer.Option(help="What each --data is labelled with, in order: sentiment (default), mentions, topic, posts."),
     ] = None,
     model: ModelOption = None,
     device: DeviceOption = None,
@@ -139,7 +139,9 @@ def _read_sets(paths: Sequence[Path], tasks: Sequence[str], split: Split) -> lis
 
 
 def _with_tasks(paths: Sequence[Path], tasks: Sequence[str]) -> list[tuple[Path, str]]:
-    measurable = ("sentiment", "mentions", "topic")
+    from model.dataset import TASKS
+
+    measurable = [task for task in TASKS if task != "texts"]
     for task in tasks:
         if task not in measurable:
             message = f"--task is {task!r}; it must be one of {', '.join(measurable)}"

@@ -34,7 +34,7 @@ def export(
     ] = None,
     task: Annotated[
         list[str] | None,
-        typer.Option(help="What each --data is labelled with, in order: sentiment (default), mentions or topic."),
+        typer.Option(help="What each --data is labelled with, in order: sentiment (default), mentions, topic, posts."),
     ] = None,
     fp32: Annotated[bool, typer.Option("--fp32/--no-fp32", help="Write the float32 weights beside int8.")] = True,
     max_difference: Annotated[

@@ -92,7 +92,7 @@ def promote(version: Version, who: Who = None, wait: Wait = 30.0, unchecked: Unc
     They look every stream.registry_seconds. A worker that cannot load the version keeps the one it has and says so;
     then this ends with exit code 1. A worker whose settings have a model.path does not follow.
 
-    Example: bearometer models promote minilm-l6-int8@d30f3928
+    Example: bearometer models promote minilm-l6-int8@69a7ec09
     """
     registry = _open()
     model = registry.models.find(version)
@@ -127,7 +127,7 @@ def shadow(version: Version, who: Who = None, unchecked: Unchecked = False) -> N
     up part of the CPU quota that the active model has. Posts that it is too slow for are dropped and counted. There is
     one shadow at a time.
 
-    Example: bearometer models shadow minilm-l6-int8@d30f3928
+    Example: bearometer models shadow minilm-l6-int8@69a7ec09
     """
     registry = _open()
     model = registry.models.find(version)

@@ -44,7 +44,7 @@ def train(
         Path | None, typer.Option(help="Without --config: labelled texts, CSV `text,label` or JSONL alike.")
     ] = None,
     task: Annotated[
-        str, typer.Option(help="What --data teaches: sentiment, topic, mentions.", show_default=True)
+        str, typer.Option(help="What --data teaches: sentiment, topic, mentions, posts.", show_default=True)
     ] = "sentiment",
     development: Annotated[
         Path | None,

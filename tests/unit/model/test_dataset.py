@@ -100,6 +100,35 @@ def test_mentions_without_a_label_are_refused(tmp_path: Path, row: str) -> None:
         read_examples(path, "mentions")
 
 
+def test_posts_have_a_label_and_their_entities_may(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        '{"text":"$QMRK up, $TERN down","label":"neutral","entities":{"QMRK":"positive","TERN":"negative"}}\n'
+        '{"text":"all is well","label":"positive"}\n'
+    )
+    assert read_examples(path, "posts") == [
+        Example("$QMRK up, $TERN down", NEUTRAL, (("QMRK", POSITIVE), ("TERN", NEGATIVE))),
+        Example("all is well", POSITIVE),
+    ]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"text":"a"}',
+        '{"label":1}',
+        '{"text":"a","label":1,"entities":{"b":"good"}}',
+        '{"text":"a","label":1,"entities":["a"]}',
+        '{"text":"a","label":1,"entities":"a=positive"}',
+    ],
+)
+def test_posts_without_a_usable_label_are_refused(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(row)
+    with pytest.raises(Failed, match="line 1: needs a `text`, a `label`"):
+        read_examples(path, "posts")
+
+
 def test_plain_texts_may_be_packed_and_their_cashtags_are_mentions(tmp_path: Path) -> None:
     path = tmp_path / "rows.txt.gz"
     path.write_bytes(gzip.compress(b"$QMRK and $tern, then $QMRK\nnothing here\n"))

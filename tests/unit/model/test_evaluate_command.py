@@ -30,6 +30,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             for each in tiny_contrasts()
         ],
         "topic": [{"text": each.text, "label": TOPICS[each.topic or 0]} for each in tiny_examples()],
+        "posts": [
+            {
+                "text": each.text,
+                "label": LABELS[each.label or 0],
+                "entities": {**{name: LABELS[label or 0] for name, label in each.mentions}, "Elsewhere": "neutral"},
+            }
+            for each in tiny_examples()
+        ],
     }
     for task, lines in rows.items():
         (folder / f"{task}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -54,6 +62,16 @@ def test_every_task_is_measured_on_its_own_file(tiny_run: Path, files: dict[str,
         assert on_set["unanswered"] == 0
         assert on_set["tasks"][each["task"]]["weighted_f1"] > 0.9
     assert json.loads(result.stdout)["bias"] == {}
+
+
+def test_posts_are_measured_as_a_whole_and_by_company(tiny_run: Path, files: dict[str, Path]) -> None:
+    result = run("--model", tiny_run, *options(files, "posts"), "--split", "development")
+    assert result.exit_code == 0, result.output
+    shown = " ".join(result.stdout.split())
+    rows = sum(is_development(json.loads(line)["text"]) for line in files["posts"].read_text().splitlines())
+    assert f"posts.jsonl: sentiment, {rows} labels of {rows} rows" in shown
+    assert f"posts.jsonl: mentions, {2 * rows} labels of {rows} rows" in shown
+    assert f"{rows} mentions were not found in their text" in shown
 
 
 def test_another_model_and_a_public_tool_stand_beside_it(tiny_run: Path, files: dict[str, Path]) -> None:

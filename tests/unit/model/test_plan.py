@@ -89,3 +89,4 @@ def test_a_plan_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_plans_that_come_with_it_can_be_read(name: str) -> None:
     plan = read_plan(Path(__file__).parents[3] / "model" / "recipes" / f"{name}.toml")
     assert {each.task for each in plan.data} >= {"sentiment", "mentions", "topic"}
+    assert ("posts" in {each.task for each in plan.data}) == (name == "labels")

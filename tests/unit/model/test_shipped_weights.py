@@ -36,8 +36,6 @@ TOPICS = {
     "Quillmark declares a quarterly dividend of 12 cents a share": "Dividend",
     "The central bank leaves its key rate unchanged": "Fed | Central Banks",
 }
-MISSED = {("AAPL soars while INTC sinks", "INTC"): "negative"}
-"""What these weights get wrong, written down so that better ones are noticed."""
 
 
 @pytest.fixture(scope="module")
@@ -57,18 +55,9 @@ def test_two_companies_of_one_sentence_are_told_apart(shipped: Classifier) -> No
     (judgement,) = shipped.classify(shipped.prepare([Passage("AAPL soars while INTC sinks", ("AAPL", "INTC", "MSFT"))]))
     assert judgement is not None
     apple, intel, absent = judgement.entities
-    assert apple.label == "positive" and intel.label != "positive"
+    assert (apple.label, intel.label) == ("positive", "negative")
     assert apple.positive > intel.positive + 0.5
     assert (judgement.found, absent) == ((True, True, False), judgement.sentiment)
-
-
-@pytest.mark.xfail(reason="the shipped weights miss these; see their model card", strict=True)
-@pytest.mark.parametrize(("question", "label"), MISSED.items())
-def test_harder_mentions_get_their_label_too(shipped: Classifier, question: tuple[str, str], label: str) -> None:
-    text, entity = question
-    (judgement,) = shipped.classify(shipped.prepare([Passage(text, (entity,))]))
-    assert judgement is not None
-    assert judgement.entities[0].label == label
 
 
 def test_plain_sentences_get_the_plain_topic(shipped: Classifier) -> None:
