@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from bearometer.errors import Misconfigured
 from bearometer.terminal import plain
@@ -12,15 +11,14 @@ __all__ = ["written_whole"]
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[IO[str]]:
-    """A text file under another name until it is whole: an error leaves no half file, and an old one as it was.
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a name to write under; at the end the file gets its own. An error leaves no half file, an old one as it was.
 
     A device or a pipe is written to as it is. Misconfigured when the file cannot be written.
     """
     try:
         if path.exists() and not path.is_file() and not path.is_dir():  # a device or a pipe: nothing to keep whole
-            with path.open("w", encoding="utf-8", newline="") as file:
-                yield file
+            yield path
             return
         path = path.resolve()  # through a link, not over it
         part = path.with_name(f".{path.name}.part")
@@ -28,8 +26,7 @@ def written_whole(path: Path) -> Iterator[IO[str]]:
         message = f"{plain(str(path))} cannot be written: {error}"
         raise Misconfigured(message) from error
     try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            yield file
+        yield part
         part.replace(path)
     except OSError as error:
         message = f"{plain(str(path))} cannot be written: {error.strerror or error}"

@@ -67,12 +67,9 @@ def match_annotations(annotations: Mapping[str, Annotation], texts: Iterable[str
 
     Where it says nothing of the single companies each cashtag of the text gets the text's sentiment.
     """
-    given: set[str] = set()
-    for text in texts:
-        digest = digest_of_text(text)[:DIGEST_DIGITS]
-        annotation = annotations.get(digest)
-        if annotation is not None and digest not in given:
-            given.add(digest)
+    for text in dict.fromkeys(texts):
+        annotation = annotations.get(digest_of_text(text)[:DIGEST_DIGITS])
+        if annotation is not None:
             alike = tuple((symbol, annotation.label) for symbol in distinct_cashtags(text))
             yield text, replace(annotation, entities=annotation.entities or alike)
 

@@ -1,11 +1,9 @@
 """The answer to a query in a file: the format by the name's ending, and never half a file."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bearometer.errors import Misconfigured
-from bearometer.terminal import plain
+from bearometer.whole_file import written_whole
 
 if TYPE_CHECKING:
     from bearometer.settings import PostgresSettings
@@ -40,17 +38,7 @@ def write_answer(
     """
     from storage.sql import write_query
 
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            more = write_query(
-                settings, query, format_, file, limit=limit, timeout_seconds=timeout_seconds, spreadsheet=spreadsheet
-            )
-        part.replace(path)
-    except OSError as error:
-        message = f"{plain(str(path))} cannot be written: {error.strerror or error}"
-        raise Misconfigured(message) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-    return more
+    with written_whole(path) as part, part.open("wb") as file:
+        return write_query(
+            settings, query, format_, file, limit=limit, timeout_seconds=timeout_seconds, spreadsheet=spreadsheet
+        )

@@ -66,7 +66,10 @@ def detect(
         raise Misconfigured(message)
     with ExitStack() as stack:
         lines, size = _open(source, stack)
-        file = sys.stdout if target is None else stack.enter_context(written_whole(target))
+        file: IO[str] = sys.stdout
+        if target is not None:
+            part = stack.enter_context(written_whole(target))
+            file = stack.enter_context(part.open("w", encoding="utf-8", newline=""))
         rows, alarms = _score(lines, input_path, file, per_year, stack.enter_context(_bar(size)))
     typer.echo(f"{rows:,} rows, {alarms} alarm{'' if alarms == 1 else 's'}", err=True)
 

@@ -43,7 +43,7 @@ def hydrate(
         message = f"--output is {plain(str(output))}; it must end in .jsonl, and be neither of the inputs"
         raise Misconfigured(message)
     known = read_annotations(labels)
-    found = list(match_annotations(known, [example.text for example in read_examples(texts, "texts")]))
+    found = list(match_annotations(known, (example.text for example in read_examples(texts, "texts"))))
     if not found:
         message = f"none of the {len(known):,} labels of {labels} is of a text in {texts}, to the letter"
         raise Failed(message)
@@ -55,6 +55,6 @@ def hydrate(
         }
         for text, each in found
     )
-    with written_whole(output) as file:
-        file.writelines(f"{orjson.dumps(row).decode()}\n" for row in rows)
+    with written_whole(output) as part, part.open("wb") as file:
+        file.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
     typer.echo(f"{len(found):,} of {len(known):,} labels put to their texts: {plain(str(output))}")
