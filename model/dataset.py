@@ -196,8 +196,7 @@ def _mentions(path: Path, line: int, row: object) -> Example:
 
 def _post(path: Path, line: int, row: object) -> Example:
     text, index, labels = _text(row, "text"), LABEL_NAMES.get(_word(row, "label")), _entities(row)
-    is_object = isinstance(row, dict) and isinstance(row.get("entities") or {}, dict)
-    if text is None or index is None or None in labels.values() or not is_object:
+    if text is None or index is None or labels is None or None in labels.values():
         message = (
             f"{path}, line {line}: needs a `text`, a `label` out of {', '.join(LABELS)}, and where there are "
             "`entities` an object of those by name"
@@ -206,11 +205,12 @@ def _post(path: Path, line: int, row: object) -> Example:
     return Example(text, label=index, mentions=tuple(labels.items()))
 
 
-def _entities(row: object) -> dict[str, int | None]:
-    """Each entity's place in LABELS by its name; None for what is no label."""
-    entities = (row.get("entities") or row.get("decisions")) if isinstance(row, dict) else None
-    named = entities.items() if isinstance(entities, dict) else ()
-    return {str(name): LABEL_NAMES.get(str(label).strip().lower()) for name, label in named}
+def _entities(row: object) -> dict[str, int | None] | None:
+    """Each entity's place in LABELS by its name, None for what is no label; None where what is there is no object."""
+    entities = (row.get("entities") or row.get("decisions") or {}) if isinstance(row, dict) else None
+    if not isinstance(entities, dict):
+        return None
+    return {str(name): LABEL_NAMES.get(str(label).strip().lower()) for name, label in entities.items()}
 
 
 def _plain(path: Path, line: int, row: object) -> Example:

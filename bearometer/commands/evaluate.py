@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bearometer.commands.model_options import DeviceOption, ModelOption, model_settings
+from bearometer.commands.model_options import DeviceOption, ModelOption, TasksOption, labelled_files, model_settings
 from bearometer.commands.model_progress import rows_progress
-from bearometer.errors import Failed, Misconfigured
+from bearometer.errors import Failed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,10 +41,7 @@ def evaluate(
     data: Annotated[
         list[Path], typer.Option(help="Labelled texts, CSV or JSONL; may be given several times.", show_default=False)
     ],
-    task: Annotated[
-        list[str] | None,
-        typer.Option(help="What each --data is labelled with, in order: sentiment (default), mentions, topic, posts."),
-    ] = None,
+    task: TasksOption = None,
     model: ModelOption = None,
     device: DeviceOption = None,
     split: Annotated[
@@ -127,7 +124,7 @@ def _read_sets(paths: Sequence[Path], tasks: Sequence[str], split: Split) -> lis
     from model.dataset import read_examples, split_examples
 
     sets = []
-    for path, task in _with_tasks(paths, tasks):
+    for path, task in labelled_files(paths, tasks):
         examples = read_examples(path, task)
         if split is Split.DEVELOPMENT:
             examples = split_examples(examples)[1]
@@ -136,20 +133,6 @@ def _read_sets(paths: Sequence[Path], tasks: Sequence[str], split: Split) -> lis
                 raise Failed(message)
         sets.append(LabelledSet(path.name, task, split.value, tuple(examples)))
     return sets
-
-
-def _with_tasks(paths: Sequence[Path], tasks: Sequence[str]) -> list[tuple[Path, str]]:
-    from model.dataset import TASKS
-
-    measurable = [task for task in TASKS if task != "texts"]
-    for task in tasks:
-        if task not in measurable:
-            message = f"--task is {task!r}; it must be one of {', '.join(measurable)}"
-            raise Misconfigured(message)
-    if tasks and len(tasks) != len(paths):
-        message = f"--task is given {len(tasks)} times and --data {len(paths)} times; each file needs its task"
-        raise Misconfigured(message)
-    return list(zip(paths, tasks or ["sentiment"] * len(paths), strict=True))
 
 
 def _calibrate(settings: ModelSettings, paths: Sequence[Path], tasks: Sequence[str]) -> dict[str, HeadCalibration]:

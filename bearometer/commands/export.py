@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bearometer.commands.model_options import TasksOption, labelled_files
 from bearometer.commands.model_progress import rows_progress
-from bearometer.errors import Failed, Misconfigured
+from bearometer.errors import Failed
 
 if TYPE_CHECKING:
     from model.dataset import Example
@@ -32,10 +33,7 @@ def export(
         list[Path] | None,
         typer.Option(help="Labelled file whose development rows check the export; default: a few built-in sentences."),
     ] = None,
-    task: Annotated[
-        list[str] | None,
-        typer.Option(help="What each --data is labelled with, in order: sentiment (default), mentions, topic, posts."),
-    ] = None,
+    task: TasksOption = None,
     fp32: Annotated[bool, typer.Option("--fp32/--no-fp32", help="Write the float32 weights beside int8.")] = True,
     max_difference: Annotated[
         float, typer.Option(min=0, max=1, help="Fail when the probabilities differ by more than this on average.")
@@ -81,11 +79,8 @@ def export(
 def _read_development(paths: list[Path], tasks: list[str]) -> list[Example]:
     from model.dataset import read_examples, split_examples
 
-    if tasks and len(tasks) != len(paths):
-        message = f"--task is given {len(tasks)} times and --data {len(paths)} times; each file needs its task"
-        raise Misconfigured(message)
     examples: list[Example] = []
-    for path, task in zip(paths, tasks or ["sentiment"] * len(paths), strict=True):
+    for path, task in labelled_files(paths, tasks):
         development = split_examples(read_examples(path, task))[1]
         if not development:
             message = f"{path} has no rows of the development split to check the export on"

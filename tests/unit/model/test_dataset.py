@@ -92,14 +92,6 @@ def test_mentions_are_read_with_a_label_each(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("row", ['{"text":"a"}', '{"text":"a","entities":{}}', '{"text":"a","entities":{"b":"good"}}'])
-def test_mentions_without_a_label_are_refused(tmp_path: Path, row: str) -> None:
-    path = tmp_path / "rows.jsonl"
-    path.write_text(row)
-    with pytest.raises(Failed, match="line 1: needs a `text` and `entities`"):
-        read_examples(path, "mentions")
-
-
 def test_posts_have_a_label_and_their_entities_may(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(
@@ -113,20 +105,24 @@ def test_posts_have_a_label_and_their_entities_may(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "row",
+    ("task", "row", "said"),
     [
-        '{"text":"a"}',
-        '{"label":1}',
-        '{"text":"a","label":1,"entities":{"b":"good"}}',
-        '{"text":"a","label":1,"entities":["a"]}',
-        '{"text":"a","label":1,"entities":"a=positive"}',
+        ("mentions", '{"text":"a"}', "a `text` and `entities`"),
+        ("mentions", '{"text":"a","entities":{}}', "a `text` and `entities`"),
+        ("mentions", '{"text":"a","entities":{"b":"good"}}', "a `text` and `entities`"),
+        ("mentions", '{"text":"a","entities":["b"]}', "a `text` and `entities`"),
+        ("posts", '{"text":"a"}', "a `text`, a `label`"),
+        ("posts", '{"label":1}', "a `text`, a `label`"),
+        ("posts", '{"text":"a","label":1,"entities":{"b":"good"}}', "a `text`, a `label`"),
+        ("posts", '{"text":"a","label":1,"entities":["a"]}', "a `text`, a `label`"),
+        ("posts", '{"text":"a","label":1,"entities":"a=positive"}', "a `text`, a `label`"),
     ],
 )
-def test_posts_without_a_usable_label_are_refused(tmp_path: Path, row: str) -> None:
+def test_rows_without_the_labels_of_their_task_are_refused(tmp_path: Path, task: str, row: str, said: str) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(row)
-    with pytest.raises(Failed, match="line 1: needs a `text`, a `label`"):
-        read_examples(path, "posts")
+    with pytest.raises(Failed, match=f"line 1: needs {said}"):
+        read_examples(path, task)
 
 
 def test_plain_texts_may_be_packed_and_their_cashtags_are_mentions(tmp_path: Path) -> None:

@@ -54,6 +54,15 @@ def test_an_epoch_depends_on_seed_and_number_alone(tokeniser: Tokeniser) -> None
     assert seen(Schooling(portions, tokeniser, replace(recipe, seed=8)), 0) != first
 
 
+def test_nothing_of_a_set_that_no_epoch_sees_is_joined_to_another(tokeniser: Tokeniser) -> None:
+    recipe = replace(RECIPE, augmentation=Augmentation(joined=1))
+    taught = Example("Quillmark wins a record order", mentions=(("Quillmark", LABELS.index("positive")),))
+    plain = seen(Schooling([Portion([taught])], tokeniser, RECIPE), 0)
+    both = [Portion([taught]), Portion(tiny_contrasts(), 0.0)]
+    assert all(seen(Schooling(both, tokeniser, replace(recipe, seed=seed)), 0) == plain for seed in range(5))
+    assert seen(Schooling([both[0], Portion(tiny_contrasts()[:1])], tokeniser, recipe), 0) != plain
+
+
 def test_class_shares_count_passes(tokeniser: Tokeniser) -> None:
     portions = [
         Portion([Example("cuts its outlook", LABELS.index("negative"))] * 3, 1.0),
